@@ -1,0 +1,1 @@
+//! Places, lanes and breakers: who may call STS now.

@@ -1,0 +1,35 @@
+//! iam-bridge: proves which AWS IAM principal sent a Kubernetes request, and tells what it may do.
+//!
+//! The library exists for the binary, its tests and benches; it makes no promise of stability.
+//! A module uses only modules of lower levels, or its own; `tests/behaviour/architecture.rs` holds it to that.
+//!
+//! ```text
+//! 8  main  cli                        command line, printing, exit codes
+//! 7  check                            every parser the server starts with, over files
+//! 6  config  demo                     flags + environment + file → Settings | the whole path on loopback
+//! 5  server  get_token  explain       what people run
+//! 4  authenticator  sources           one caller across | where mappings come from
+//! 3  aws                              every call to AWS
+//! 2  token  mapping                   text ⇄ token | identity → Kubernetes user      pure
+//! 1  iam                              principals and ARNs                             pure
+//! 0  clock  diagnostic  document  live  telemetry     tools; they know no other module
+//! ```
+
+pub mod authenticator;
+pub mod aws;
+pub mod check;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod demo;
+pub mod diagnostic;
+pub mod document;
+pub mod explain;
+pub mod get_token;
+pub mod iam;
+pub mod live;
+pub mod mapping;
+pub mod server;
+pub mod sources;
+pub mod telemetry;
+pub mod token;

@@ -1,0 +1,3 @@
+//! iam-bridge: parse, run, print the error chain, exit.
+
+fn main() {}

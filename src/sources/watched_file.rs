@@ -1,0 +1,5 @@
+//! A file that is watched: symlink swaps, rename-over, in-place writes; a poll where watching fails.
+
+/// The watcher.
+#[derive(Debug)]
+pub struct WatchedFile {}

@@ -1,0 +1,22 @@
+//! Behaviour through the public face; no outside program is needed.
+
+mod architecture;
+mod arn;
+mod authenticate;
+mod certificate;
+mod cli;
+mod config;
+mod demo;
+mod deny;
+mod get_token;
+mod identity;
+mod identity_cache;
+mod mapping;
+mod packaging;
+mod secrets;
+mod server;
+mod sources;
+mod sts;
+mod template;
+mod token;
+mod user_asks;
