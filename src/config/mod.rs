@@ -1,1 +1,4 @@
 //! config
+
+pub mod env;
+pub mod flags;

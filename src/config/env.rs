@@ -1,0 +1,92 @@
+//! The environment, read in one place and once.
+//!
+//! A variable set to the empty string counts as unset, as in the reference. Variables that only a library reads (proxies,
+//! `SSL_CERT_FILE`, the AWS SDK's own) are not repeated here unless a room of ours needs them.
+
+use secrecy::SecretString;
+
+/// What the environment said when the process began.
+#[derive(Clone, Debug, Default)]
+pub struct Env {
+    /// `KUBERNETES_AWS_AUTHENTICATOR_CLUSTER_ID`
+    pub cluster_id: Option<String>,
+    /// `DEFAULT_ROLE`
+    pub role: Option<String>,
+    /// `AWS_IAM_AUTHENTICATOR_LOG_VERBOSITY`
+    pub log_verbosity: Option<String>,
+    /// `KUBERNETES_EXEC_INFO`
+    pub exec_info: Option<String>,
+    /// The AWS SDK's variables, as far as we decide by them.
+    pub aws: AwsEnv,
+}
+
+/// `AWS_*`.
+#[derive(Clone, Debug, Default)]
+pub struct AwsEnv {
+    /// `AWS_ACCESS_KEY_ID`
+    pub access_key_id: Option<String>,
+    /// `AWS_SECRET_ACCESS_KEY`, or the older `SECRET_ACCESS_KEY`
+    pub secret_access_key: Option<SecretString>,
+    /// `AWS_SESSION_TOKEN`
+    pub session_token: Option<SecretString>,
+    /// `AWS_CREDENTIAL_EXPIRATION`, RFC 3339
+    pub credential_expiration: Option<String>,
+    /// `AWS_REGION`, else `AWS_DEFAULT_REGION`
+    pub region: Option<String>,
+    /// `AWS_PROFILE`
+    pub profile: Option<String>,
+    /// `AWS_CA_BUNDLE`
+    pub ca_bundle: Option<String>,
+    /// `SSL_CERT_FILE`
+    pub ssl_cert_file: Option<String>,
+    /// `AWS_USE_FIPS_ENDPOINT`
+    pub use_fips: Option<String>,
+    /// `AWS_USE_DUALSTACK_ENDPOINT`
+    pub use_dual_stack: Option<String>,
+    /// `AWS_ENDPOINT_URL_STS`
+    pub endpoint_url_sts: Option<String>,
+    /// `AWS_ENDPOINT_URL`
+    pub endpoint_url: Option<String>,
+    /// `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`
+    pub ignore_endpoint_urls: Option<String>,
+}
+
+impl Env {
+    /// Reads the process's environment.
+    #[must_use]
+    pub fn load() -> Self {
+        Self::from_lookup(variable)
+    }
+
+    /// From any look-up: tests need no process of their own.
+    pub fn from_lookup(look_up: impl Fn(&str) -> Option<String>) -> Self {
+        let one = |name: &str| look_up(name).filter(|value| !value.is_empty());
+        let secret = |name: &str| one(name).map(SecretString::from);
+        Self {
+            cluster_id: one("KUBERNETES_AWS_AUTHENTICATOR_CLUSTER_ID"),
+            role: one("DEFAULT_ROLE"),
+            log_verbosity: one("AWS_IAM_AUTHENTICATOR_LOG_VERBOSITY"),
+            exec_info: one("KUBERNETES_EXEC_INFO"),
+            aws: AwsEnv {
+                access_key_id: one("AWS_ACCESS_KEY_ID"),
+                secret_access_key: secret("AWS_SECRET_ACCESS_KEY").or_else(|| secret("SECRET_ACCESS_KEY")),
+                session_token: secret("AWS_SESSION_TOKEN"),
+                credential_expiration: one("AWS_CREDENTIAL_EXPIRATION"),
+                region: one("AWS_REGION").or_else(|| one("AWS_DEFAULT_REGION")),
+                profile: one("AWS_PROFILE"),
+                ca_bundle: one("AWS_CA_BUNDLE"),
+                ssl_cert_file: one("SSL_CERT_FILE"),
+                use_fips: one("AWS_USE_FIPS_ENDPOINT"),
+                use_dual_stack: one("AWS_USE_DUALSTACK_ENDPOINT"),
+                endpoint_url_sts: one("AWS_ENDPOINT_URL_STS"),
+                endpoint_url: one("AWS_ENDPOINT_URL"),
+                ignore_endpoint_urls: one("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"),
+            },
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}

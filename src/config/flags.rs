@@ -1,0 +1,356 @@
+//! What was typed: the command line, not yet judged. What it means is the business of `config::{server, get_token}`.
+//!
+//! Flags, short forms and defaults are those of aws-iam-authenticator; `get-token` takes those of
+//! `aws eks get-token` besides. As with the reference a flag may be repeated (the last one counts), and a switch may be
+//! written `--switch=false`. Every flag is an `Option`, so that the rooms can tell "not typed" from a default.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use secrecy::SecretString;
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "iam-bridge",
+    version,
+    about = "Proves which AWS IAM principal sent a Kubernetes request, and tells what it may do",
+    after_help = "Example:\n  iam-bridge demo\n  iam-bridge get-token --cluster-name prod --region eu-central-1",
+    args_override_self = true,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
+pub struct Flags {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags of every command, before or after its name.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// Config file (YAML or JSON, told by its extension)
+    #[arg(short, long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Name of the cluster a token is good for; part of its signature
+    #[arg(short = 'i', long, global = true, value_name = "ID", visible_aliases = ["cluster-name", "cluster"])]
+    pub cluster_id: Option<String>,
+
+    /// Format of log lines: text or json [default: text]
+    #[arg(short, long, global = true, value_name = "FORMAT")]
+    pub log_format: Option<String>,
+
+    /// Least level that is logged: trace, debug, info, warning, error, fatal, panic [default: info]
+    #[arg(short = 'v', long, global = true, value_name = "LEVEL")]
+    pub log_verbosity: Option<String>,
+
+    /// Feature gates, as Name=true,Other=false
+    #[arg(long, global = true, value_name = "GATES", value_delimiter = ',')]
+    pub feature_gates: Vec<String>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the token webhook that kube-apiserver asks
+    #[command(
+        after_help = "Example:\n  iam-bridge server --config /etc/aws-iam-authenticator/config.yaml --cluster-id prod"
+    )]
+    Server(Box<Server>),
+    /// Print a token for kubectl, helm and client-go, as an exec credential
+    #[command(
+        after_help = "Example:\n  iam-bridge get-token --cluster-name prod --region eu-central-1 --role-arn arn:aws:iam::111122223333:role/Dev"
+    )]
+    GetToken(Box<GetToken>),
+    /// The same as get-token, under the reference's name
+    #[command(after_help = "Example:\n  iam-bridge token --cluster-id prod --role arn:aws:iam::111122223333:role/Dev")]
+    Token(Box<GetToken>),
+    /// Ask STS who a token belongs to
+    #[command(
+        after_help = "Example:\n  iam-bridge get-token -i prod --token-only | iam-bridge verify -i prod --token -"
+    )]
+    Verify(Verify),
+    /// Show which mapping a principal or a token gets, and why not another
+    #[command(
+        after_help = "Example:\n  iam-bridge explain --config config.yaml arn:aws:sts::111122223333:assumed-role/Dev/alice"
+    )]
+    Explain(Box<Explain>),
+    /// Find every fault of config files, without a network
+    #[command(after_help = "Example:\n  iam-bridge check config.yaml -o json")]
+    Check(Check),
+    /// Make certificate, key and webhook kubeconfig before the first start
+    #[command(after_help = "Example:\n  iam-bridge init --cluster-id prod --hostname localhost")]
+    Init(Box<Init>),
+    /// Print the version
+    #[command(after_help = "Example:\n  iam-bridge version --short")]
+    Version(Version),
+    /// Print a completion script for a shell
+    #[command(after_help = "Example:\n  iam-bridge completion bash > /etc/bash_completion.d/iam-bridge")]
+    Completion(Completion),
+    /// Watch the whole path on this machine, with made-up principals: nothing to set up
+    #[command(after_help = "Example:\n  iam-bridge demo\n  iam-bridge demo --serve")]
+    Demo(Demo),
+}
+
+/// Flags of `server`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Server {
+    /// AWS partition of the tokens [default: aws]
+    #[arg(long, value_name = "NAME")]
+    pub partition: Option<String>,
+
+    /// Port of the webhook, with TLS; 0 takes a free one [default: 21362]
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+
+    /// IP address of the webhook [default: 127.0.0.1]
+    #[arg(long, value_name = "IP")]
+    pub address: Option<String>,
+
+    /// Host name in the certificate and the webhook kubeconfig [default: localhost]
+    #[arg(long, value_name = "NAME")]
+    pub hostname: Option<String>,
+
+    /// Directory of certificate and key [default: /var/aws-iam-authenticator]
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+
+    /// Where the webhook kubeconfig is written [default: /etc/kubernetes/aws-iam-authenticator/kubeconfig.yaml]
+    #[arg(long, value_name = "FILE")]
+    pub generate_kubeconfig: Option<PathBuf>,
+
+    /// The webhook kubeconfig is there already: do not write it
+    #[arg(long, value_name = "BOOL", value_parser = switch, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub kubeconfig_pregenerated: Option<bool>,
+
+    /// Kubeconfig for the Kubernetes sources
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+
+    /// URL of the API server for the Kubernetes sources
+    #[arg(long, value_name = "URL")]
+    pub master: Option<String>,
+
+    /// Sources of mappings, in the order they are asked [default: MountedFile]
+    #[arg(long, value_name = "MODES", value_delimiter = ',')]
+    pub backend_mode: Vec<String>,
+
+    /// EC2 DescribeInstances calls a second [default: 15]
+    #[arg(long = "ec2-describeInstances-qps", value_name = "N")]
+    pub ec2_describe_instances_qps: Option<u32>,
+
+    /// EC2 DescribeInstances calls at once [default: 5]
+    #[arg(long = "ec2-describeInstances-burst", value_name = "N")]
+    pub ec2_describe_instances_burst: Option<u32>,
+
+    /// Refuse a config file with a key that is not known
+    #[arg(long, value_name = "BOOL", value_parser = switch, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub strict_config: Option<bool>,
+}
+
+/// Flags of `get-token` and `token`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct GetToken {
+    /// AWS region whose STS the token is for
+    #[arg(long, value_name = "REGION")]
+    pub region: Option<String>,
+
+    /// Role to assume before signing
+    #[arg(short, long, value_name = "ARN", visible_alias = "role-arn")]
+    pub role: Option<String>,
+
+    /// External id for the role's trust policy
+    #[arg(short, long, value_name = "ID")]
+    pub external_id: Option<String>,
+
+    /// Session name for the role
+    #[arg(short, long, value_name = "NAME")]
+    pub session_name: Option<String>,
+
+    /// Name the role's session as the caller's own session is named
+    #[arg(long, value_name = "BOOL", value_parser = switch, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub forward_session_name: Option<bool>,
+
+    /// Profile of the AWS config files; wins over keys in the environment
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+
+    /// Print the bare token
+    #[arg(long, value_name = "BOOL", value_parser = switch, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub token_only: Option<bool>,
+
+    /// Keep the credentials in a file between runs
+    #[arg(long, value_name = "BOOL", value_parser = switch, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub cache: Option<bool>,
+
+    /// How to print it [default: json]
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub output: Option<TokenOutput>,
+}
+
+/// `get-token --output`.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub enum TokenOutput {
+    /// An ExecCredential on one line.
+    #[default]
+    Json,
+    /// The bare token.
+    Token,
+    /// An ExecCredential as YAML.
+    Yaml,
+}
+
+/// Flags of `verify`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Verify {
+    /// The token, or - to read it from standard input
+    #[arg(short, long, value_name = "TOKEN")]
+    pub token: Option<SecretString>,
+
+    /// json, or anything else for one line
+    #[arg(short, long, value_name = "FORMAT")]
+    pub output: Option<String>,
+
+    /// AWS partition of the token [default: aws]
+    #[arg(long, value_name = "NAME")]
+    pub partition: Option<String>,
+}
+
+/// Flags of `explain`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Explain {
+    /// An ARN, a token, or - to read either from standard input
+    #[arg(value_name = "ARN|TOKEN")]
+    pub principal: SecretString,
+
+    /// Unique id of the principal (AROA…, AIDA…), for pinned entries and templates
+    #[arg(long, value_name = "ID", alias = "user-id")]
+    pub userid: Option<String>,
+
+    /// Session name of the principal [default: that of the ARN]
+    #[arg(long, value_name = "NAME")]
+    pub session_name: Option<String>,
+
+    /// Access key id of the principal
+    #[arg(long, value_name = "ID")]
+    pub access_key_id: Option<String>,
+
+    /// Judge as if it were this time (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+
+    /// AWS partition [default: that of the config file]
+    #[arg(long, value_name = "NAME")]
+    pub partition: Option<String>,
+
+    /// Sources of mappings, in the order they are asked [default: those of the config file]
+    #[arg(long, value_name = "MODES", value_delimiter = ',')]
+    pub backend_mode: Vec<String>,
+
+    /// How to print it
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub output: ReportFormat,
+}
+
+/// Flags of `check`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Check {
+    /// Files to check; without any, the file of --config
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// List also what behaves differently from aws-iam-authenticator
+    #[arg(long)]
+    pub compat: bool,
+
+    /// How to print it
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub output: ReportFormat,
+}
+
+/// `-o` of the commands that report.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub enum ReportFormat {
+    /// For programs.
+    Json,
+    /// For people.
+    #[default]
+    #[value(alias = "table")]
+    Text,
+}
+
+/// Flags of `init`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Init {
+    /// Host name in certificate and kubeconfig [default: localhost]
+    #[arg(long, value_name = "NAME")]
+    pub hostname: Option<String>,
+
+    /// IP address in the certificate [default: 127.0.0.1]
+    #[arg(long, value_name = "IP")]
+    pub address: Option<String>,
+
+    /// Port in the kubeconfig [default: 21362]
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+
+    /// Directory of certificate and key, with the gate ConfiguredInitDirectories
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+
+    /// Where the kubeconfig is written, with the gate ConfiguredInitDirectories
+    #[arg(long, value_name = "FILE")]
+    pub generate_kubeconfig: Option<PathBuf>,
+
+    /// Make a client certificate for the API server too, and put it into the kubeconfig
+    #[arg(long)]
+    pub client_cert: bool,
+}
+
+/// Flags of `version`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Version {
+    /// The version alone
+    #[arg(short, long)]
+    pub short: bool,
+
+    /// json or yaml [default: json]
+    #[arg(short, long, value_name = "FORMAT")]
+    pub output: Option<String>,
+}
+
+/// Flags of `completion`.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Completion {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: Shell,
+}
+
+/// Flags of `demo`.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct Demo {
+    /// Stay up afterwards, and say how to ask it
+    #[arg(long, action = ArgAction::SetTrue)]
+    pub serve: bool,
+
+    /// How to print it
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub output: ReportFormat,
+}
+
+/// A switch's value, in the spellings Go's flags take.
+fn switch(text: &str) -> Result<bool, String> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err("expected true or false".to_owned()),
+    }
+}
