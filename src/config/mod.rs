@@ -1,4 +1,9 @@
-//! config
+//! What was typed (flags, environment, file) and what it means: each room's settings, or every fault at once.
+//!
+//! Precedence: explicit flag, then environment, then config file, then default.
 
 pub mod env;
+pub mod feature_gates;
+pub mod file;
 pub mod flags;
+pub mod server;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::authenticator::CacheSettings;
 use crate::aws::{Connector, StsSettings};
 use crate::clock::Clock;
-use crate::mapping::{ScrubbedAccounts, SourceKind};
+use crate::sources::SourceSettings;
 use crate::token::TokenRules;
 
 /// All the server needs, already judged. Made by `config::server`.
@@ -18,12 +18,8 @@ pub struct Settings {
     pub sts: StsSettings,
     /// `server.identityCache.*`.
     pub cache: CacheSettings,
-    /// `server.backendMode`, in order.
-    pub backend_modes: Vec<SourceKind>,
-    /// The config file: `MountedFile` re-reads it; absent when settings came from flags alone.
-    pub config_file: Option<PathBuf>,
-    /// `server.scrubbedAccounts`.
-    pub scrubbed: ScrubbedAccounts,
+    /// `server.backendMode`, the config file, scrubbed accounts: what [`crate::sources::start`] takes.
+    pub sources: SourceSettings,
     /// `server.address` and `server.port`; port 0 takes a free one.
     pub address: SocketAddr,
     /// `server.hostname`.

@@ -1,5 +1,1 @@
 //! `server.mapRoles`, `mapUsers`, `mapAccounts`, `deny`, `reservedPrefixConfig` of the config file, re-read on change.
-
-/// The running source.
-#[derive(Debug)]
-pub struct MountedFile {}

@@ -1,5 +1,1 @@
 //! A file that is watched: symlink swaps, rename-over, in-place writes; a poll where watching fails.
-
-/// The watcher.
-#[derive(Debug)]
-pub struct WatchedFile {}

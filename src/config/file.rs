@@ -1,0 +1,1 @@
+//! The config file: the reference's schema and ours.
