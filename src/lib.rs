@@ -12,7 +12,7 @@
 //! 3  aws                              every call to AWS
 //! 2  token  mapping                   text ⇄ token | identity → Kubernetes user      pure
 //! 1  iam                              principals and ARNs                             pure
-//! 0  clock  diagnostic  document  live  telemetry     tools; they know no other module
+//! 0  clock  diagnostic  document  live  telemetry     tools; each may use those named before it
 //! ```
 
 pub mod authenticator;
