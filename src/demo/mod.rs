@@ -1,1 +1,3 @@
-//! demo
+//! The whole path on loopback: an embedded STS, the real server, the real token code.
+
+pub mod sts;
