@@ -251,7 +251,7 @@ fn nothing(faults: impl Iterator<Item = String>) {
     assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
 }
 
-fn read(file: impl AsRef<Path>) -> String {
+pub(super) fn read(file: impl AsRef<Path>) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).expect("a file of this repository")
 }
 
