@@ -1,0 +1,165 @@
+//! Where a token is good: the STS host it is signed for.
+//!
+//! Regional by default. `AWS_STS_REGIONAL_ENDPOINTS` has no effect, as in the reference; the pseudo-region `aws-global`
+//! asks for the global host.
+
+use std::sync::Arc;
+
+use http::Uri;
+
+use crate::iam::Partition;
+use crate::token::{HostForm, StsHost};
+
+/// Pseudo-region of the global host; its signatures name [`GLOBAL_SIGNING_REGION`].
+const GLOBAL: &str = "aws-global";
+
+/// What signatures for the global host name.
+const GLOBAL_SIGNING_REGION: &str = "us-east-1";
+
+/// An STS endpoint and the region its signatures name.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct StsEndpoint {
+    origin: String,
+    signing_region: String,
+    configured: bool,
+}
+
+/// Which of a region's names is wanted: `AWS_USE_FIPS_ENDPOINT`, `AWS_USE_DUALSTACK_ENDPOINT`, or the profile's.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct EndpointForm {
+    /// A host with FIPS-validated cryptography.
+    pub fips: bool,
+    /// A host with IPv6.
+    pub dual_stack: bool,
+}
+
+/// Why no endpoint fits.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum EndpointError {
+    /// No region name.
+    #[error("region `{0}` is not a region name; expected one like `eu-central-1`")]
+    BadRegion(String),
+    /// The partition has no such host that a server would accept.
+    #[error("region `{region}` has no {wanted} endpoint of STS; unset {variable} or choose another region")]
+    NoSuchForm {
+        /// The region asked for.
+        region: String,
+        /// `FIPS`, `dual-stack` or `FIPS dual-stack`.
+        wanted: &'static str,
+        /// What asked for it.
+        variable: &'static str,
+    },
+    /// A configured endpoint that is no URL.
+    #[error("endpoint `{0}` is not an http or https URL; check AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL and the profile")]
+    BadUrl(String),
+}
+
+impl StsEndpoint {
+    /// The endpoint of `region`.
+    ///
+    /// A region of no known form counts as commercial, as the SDKs do: new regions work before we know them.
+    ///
+    /// # Errors
+    /// [`EndpointError::BadRegion`], [`EndpointError::NoSuchForm`].
+    pub fn of_region(region: &str, form: EndpointForm) -> Result<Self, EndpointError> {
+        let label = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if region.is_empty() || region.len() > 32 || !region.bytes().all(label) || region.starts_with('-') {
+            return Err(EndpointError::BadRegion(region.to_owned()));
+        }
+        let host = host(region, form).ok_or_else(|| no_such_form(region, form))?;
+        let signing_region = if region == GLOBAL { GLOBAL_SIGNING_REGION } else { region };
+        Ok(Self {
+            origin: format!("https://{}", host.name()),
+            signing_region: signing_region.to_owned(),
+            configured: false,
+        })
+    }
+
+    /// An endpoint that the environment or a profile names; its signatures name `region`.
+    ///
+    /// # Errors
+    /// [`EndpointError::BadUrl`].
+    pub fn configured(url: &str, region: &str) -> Result<Self, EndpointError> {
+        let bad = || EndpointError::BadUrl(url.to_owned());
+        let uri: Uri = url.parse().map_err(|_| bad())?;
+        let scheme = uri.scheme_str().filter(|scheme| ["http", "https"].contains(scheme)).ok_or_else(bad)?;
+        let authority = uri.authority().filter(|authority| !authority.as_str().contains('@')).ok_or_else(bad)?;
+        if uri.query().is_some() {
+            return Err(bad());
+        }
+        let path = uri.path().trim_end_matches('/');
+        let signing_region = if region == GLOBAL { GLOBAL_SIGNING_REGION } else { region };
+        Ok(Self {
+            origin: format!("{scheme}://{authority}{path}"),
+            signing_region: signing_region.to_owned(),
+            configured: true,
+        })
+    }
+
+    /// Scheme, host and port; no trailing slash.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Region in the credential scope.
+    #[must_use]
+    pub fn signing_region(&self) -> &str {
+        &self.signing_region
+    }
+
+    /// Whether a setting named it: a server accepts STS's own hosts only, so such a token serves tests and proxies.
+    #[must_use]
+    pub const fn is_configured(&self) -> bool {
+        self.configured
+    }
+}
+
+fn host(region: &str, form: EndpointForm) -> Option<StsHost> {
+    if region == GLOBAL {
+        return (form == EndpointForm::default()).then_some(StsHost::Global);
+    }
+    let partition = partition_of(region);
+    let form = match (form.fips, form.dual_stack) {
+        (false, false) => HostForm::Regional,
+        // GovCloud's regional hosts are its FIPS hosts.
+        (true, false) if partition == Partition::AwsUsGov => HostForm::Regional,
+        (true, false) => HostForm::Fips,
+        (_, true) if is_isolated(partition) => return None,
+        (false, true) => HostForm::DualStack,
+        (true, true) => HostForm::FipsDualStack,
+    };
+    Some(StsHost::Regional { partition, region: Arc::from(region), form })
+}
+
+fn partition_of(region: &str) -> Partition {
+    const PREFIXES: [(&str, Partition); 7] = [
+        ("cn-", Partition::AwsCn),
+        ("us-gov-", Partition::AwsUsGov),
+        ("us-iso-", Partition::AwsIso),
+        ("us-isob-", Partition::AwsIsoB),
+        ("eu-isoe-", Partition::AwsIsoE),
+        ("us-isof-", Partition::AwsIsoF),
+        ("eusc-", Partition::AwsEusc),
+    ];
+    PREFIXES
+        .into_iter()
+        .find(|(prefix, _)| region.starts_with(prefix))
+        .map_or(Partition::Aws, |(_, partition)| partition)
+}
+
+const fn is_isolated(partition: Partition) -> bool {
+    match partition {
+        Partition::AwsIso | Partition::AwsIsoB | Partition::AwsIsoE | Partition::AwsIsoF => true,
+        Partition::Aws | Partition::AwsCn | Partition::AwsUsGov | Partition::AwsEusc => false,
+    }
+}
+
+fn no_such_form(region: &str, form: EndpointForm) -> EndpointError {
+    let (wanted, variable) = match (form.fips, form.dual_stack) {
+        (true, false) => ("FIPS", "AWS_USE_FIPS_ENDPOINT"),
+        (true, true) => ("FIPS dual-stack", "AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT"),
+        (false, _) => ("dual-stack", "AWS_USE_DUALSTACK_ENDPOINT"),
+    };
+    EndpointError::NoSuchForm { region: region.to_owned(), wanted, variable }
+}
