@@ -1,11 +1,30 @@
 //! ARNs as text with six sections.
 
+use std::fmt;
+
 use super::Partition;
 
+/// The six sections of a text that begins with `arn:`; none of them is judged.
+///
+/// Split at the first five colons: the sixth section may hold more of them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ArnSections<'t> {
+    /// Second section.
+    pub partition: &'t str,
+    /// Third section.
+    pub service: &'t str,
+    /// Fourth section.
+    pub region: &'t str,
+    /// Fifth section.
+    pub account: &'t str,
+    /// Sixth section, colons included.
+    pub resource: &'t str,
+}
+
 /// An ARN whose partition is known; the other sections are as written.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Eq, Hash, PartialEq)]
 pub struct Arn {
-    text: String,
+    text: Box<str>,
     partition: Partition,
 }
 
@@ -36,8 +55,36 @@ impl ArnError {
     /// Its name in vectors, logs and docs.
     #[must_use]
     pub const fn label(&self) -> &'static str {
-        todo!()
+        match self {
+            Self::InvalidPrefix(_) => "invalid_prefix",
+            Self::NotEnoughSections(_) => "not_enough_sections",
+            Self::UnknownPartition(_) => "unknown_partition",
+            Self::InvalidService(_) => "invalid_service",
+            Self::UnrecognizedResource(_) => "unrecognized_resource",
+            Self::AssumedRoleTooShort(_) => "assumed_role_too_short",
+        }
     }
+}
+
+impl<'t> ArnSections<'t> {
+    /// Splits `text`.
+    ///
+    /// # Errors
+    /// [`ArnError::InvalidPrefix`], [`ArnError::NotEnoughSections`].
+    pub fn split(text: &'t str) -> Result<Self, ArnError> {
+        let rest = text.strip_prefix("arn:").ok_or_else(|| ArnError::InvalidPrefix(text.to_owned()))?;
+        Self::after_prefix(rest).ok_or_else(|| ArnError::NotEnoughSections(text.to_owned()))
+    }
+
+    fn after_prefix(rest: &'t str) -> Option<Self> {
+        let (partition, rest) = rest.split_once(':')?;
+        let (service, rest) = rest.split_once(':')?;
+        let (region, rest) = rest.split_once(':')?;
+        let (account, resource) = rest.split_once(':')?;
+        Some(Self { partition, service, region, account, resource })
+    }
+
+    const EMPTY: Self = Self { partition: "", service: "", region: "", account: "", resource: "" };
 }
 
 impl Arn {
@@ -45,14 +92,23 @@ impl Arn {
     ///
     /// # Errors
     /// `InvalidPrefix`, `NotEnoughSections`, `UnknownPartition`.
-    pub fn parse(_text: &str) -> Result<Self, ArnError> {
-        todo!()
+    pub fn parse(text: &str) -> Result<Self, ArnError> {
+        let sections = ArnSections::split(text)?;
+        let partition = sections.partition.parse().map_err(|_| ArnError::UnknownPartition(text.to_owned()))?;
+        Ok(Self { text: text.into(), partition })
     }
 
     /// The whole text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// All sections, split anew.
+    #[must_use]
+    pub fn sections(&self) -> ArnSections<'_> {
+        // INVARIANT: `parse` split this very text, so the fallback is never taken.
+        ArnSections::split(&self.text).unwrap_or(ArnSections::EMPTY)
     }
 
     /// Second section.
@@ -64,24 +120,36 @@ impl Arn {
     /// Third section.
     #[must_use]
     pub fn service(&self) -> &str {
-        todo!()
+        self.sections().service
     }
 
     /// Fourth section.
     #[must_use]
     pub fn region(&self) -> &str {
-        todo!()
+        self.sections().region
     }
 
     /// Fifth section, unchecked as in the reference.
     #[must_use]
     pub fn account(&self) -> &str {
-        todo!()
+        self.sections().account
     }
 
     /// Sixth section, colons included.
     #[must_use]
     pub fn resource(&self) -> &str {
-        todo!()
+        self.sections().resource
+    }
+}
+
+impl fmt::Debug for Arn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Arn({})", self.text)
+    }
+}
+
+impl fmt::Display for Arn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
     }
 }

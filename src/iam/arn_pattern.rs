@@ -1,20 +1,14 @@
-//! Patterns over ARNs: the reference's arnLike, our `rolearnLike`, and SSO roles.
+//! The reference's arnLike, and what every pattern's error says.
 
-use super::{AccountId, Arn, CanonicalArn, Partition};
+use super::ArnSections;
 
 /// The reference's arnLike: per section, `*` any run, `?` zero or one character, case-sensitive.
+///
+/// Neither matches a line feed; everything else is literal. Kept for parity with the reference's SSO matching and its
+/// vectors; mappings of this project use [`super::RolePattern`] and [`super::SsoRole`], which are stricter.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ArnPattern {
-    sections: [String; 6],
-}
-
-/// Our pattern: `*` any run, `?` exactly one character, without ASCII case.
-///
-/// As `rolearnLike` ([`RolePattern::role`]) partition, account and resource type are literal and the
-/// wildcards stand in the role's name only; as a deny entry's `arnLike` ([`RolePattern::any`]) they may stand anywhere.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct RolePattern {
-    text: String,
+    sections: [String; 5],
 }
 
 /// Why a text is no pattern.
@@ -39,99 +33,56 @@ impl ArnPattern {
     ///
     /// # Errors
     /// [`PatternError::NotAnArn`].
-    pub fn parse(_text: &str) -> Result<Self, PatternError> {
-        todo!()
+    pub fn parse(text: &str) -> Result<Self, PatternError> {
+        let sections = ArnSections::split(text).map_err(|_| PatternError::NotAnArn(text.to_owned()))?;
+        Ok(Self { sections: in_order(sections).map(str::to_owned) })
     }
 
-    /// Whether every section of `arn` matches, case-sensitively. Linear time.
-    #[must_use]
-    pub fn matches(&self, _arn: &Arn) -> bool {
-        todo!()
-    }
-}
-
-impl RolePattern {
-    /// A `rolearnLike`.
+    /// Whether every section of `arn` matches, case-sensitively.
     ///
-    /// # Errors
-    /// Every variant of [`PatternError`].
-    pub fn role(_text: &str) -> Result<Self, PatternError> {
-        todo!()
-    }
-
-    /// A deny entry's `arnLike`: wildcards in any section; each section is matched on its own.
-    ///
-    /// # Errors
-    /// [`PatternError::NotAnArn`].
-    pub fn any(_text: &str) -> Result<Self, PatternError> {
-        todo!()
-    }
-
-    /// Whether it matches, without ASCII case. Linear time, no backtracking.
+    /// The steps are at most the pattern's length times the section's: a set of states is carried along, nothing is
+    /// tried twice.
     #[must_use]
-    pub fn matches(&self, _arn: &CanonicalArn) -> bool {
-        todo!()
-    }
-
-    /// As written.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// Order of precedence: longer literal prefix, then more literal characters, then bytes; sorts best first.
-    #[must_use]
-    pub fn precedence(&self) -> impl Ord + use<> {
-        todo!() as u8
-    }
-
-    /// Lower-case `PARTITION:ACCOUNT` key, for the index of a table; absent for [`RolePattern::any`] with wildcards there.
-    #[must_use]
-    pub fn account_key(&self) -> Option<(Partition, String)> {
-        todo!()
+    pub fn matches(&self, arn: ArnSections<'_>) -> bool {
+        self.sections.iter().zip(in_order(arn)).all(|(pattern, section)| section_matches(pattern, section))
     }
 }
 
-/// The role AWS IAM Identity Center makes for a permission set: `AWSReservedSSO_<set>_<16 hex digits>`.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct SsoRole {
-    partition: Partition,
-    account: AccountId,
-    permission_set_lowercase: String,
+const fn in_order(sections: ArnSections<'_>) -> [&str; 5] {
+    [sections.partition, sections.service, sections.region, sections.account, sections.resource]
 }
 
-/// Why the members of an `sso` entry name no role.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum SsoRoleError {
-    /// Not twelve digits.
-    #[error(transparent)]
-    Account(#[from] super::AccountIdError),
-    /// Not `^[\w+=,.@-]{1,32}$`.
-    #[error("permission set name `{0}` is not 1 to 32 of letters, digits and `_+=,.@-`")]
-    PermissionSet(String),
-    /// No known partition.
-    #[error(transparent)]
-    Partition(#[from] super::UnknownPartition),
+/// One section, anchored at both ends.
+fn section_matches(pattern: &str, text: &str) -> bool {
+    if !pattern.contains(['*', '?']) {
+        return pattern == text;
+    }
+    let pattern: Vec<char> = pattern.chars().collect();
+    // reached: whether the text so far is matched by the first i characters of the pattern, for each i.
+    let mut reached = after(&pattern, None, &[]);
+    for character in text.chars() {
+        reached = after(&pattern, Some(character), &reached);
+    }
+    reached.last().copied().unwrap_or(false)
 }
 
-impl SsoRole {
-    /// From the members of an `sso` entry; an absent or empty partition is `aws`.
-    ///
-    /// # Errors
-    /// [`SsoRoleError`], one for the first bad member.
-    pub fn parse(_permission_set: &str, _account: &str, _partition: &str) -> Result<Self, SsoRoleError> {
-        todo!()
+/// The states after one more character of the text; without a character, the states before the first one.
+fn after(pattern: &[char], character: Option<char>, before: &[bool]) -> Vec<bool> {
+    let mut reached = Vec::with_capacity(before.len());
+    let mut left = character.is_none();
+    reached.push(left);
+    let mut states = before.iter().copied();
+    let mut diagonal = states.next().unwrap_or(false);
+    for &wanted in pattern {
+        let above = states.next().unwrap_or(false);
+        let wild = character != Some('\n');
+        left = match wanted {
+            '*' => left || (above && wild),
+            '?' => left || (diagonal && wild),
+            literal => diagonal && character == Some(literal),
+        };
+        diagonal = above;
+        reached.push(left);
     }
-
-    /// Partition and account equal, name equal without ASCII case, suffix `_` and exactly 16 hex digits.
-    #[must_use]
-    pub fn matches(&self, _arn: &CanonicalArn) -> bool {
-        todo!()
-    }
-
-    /// The pattern as a person would write it.
-    #[must_use]
-    pub fn display(&self) -> String {
-        todo!()
-    }
+    reached
 }

@@ -48,7 +48,12 @@ impl IdentityError {
     /// Its name in vectors, logs and docs: `bad_arn`, `malformed_user_id`, `account_mismatch`, `partition_mismatch`.
     #[must_use]
     pub const fn label(&self) -> &'static str {
-        todo!()
+        match self {
+            Self::BadArn(_) => "bad_arn",
+            Self::MalformedUserId => "malformed_user_id",
+            Self::AccountMismatch => "account_mismatch",
+            Self::PartitionMismatch => "partition_mismatch",
+        }
     }
 }
 
@@ -57,12 +62,27 @@ impl VerifiedIdentity {
     ///
     /// # Errors
     /// [`IdentityError`], first fault first.
-    pub fn from_sts(
-        _answer: &CallerIdentity,
-        _access_key_id: &str,
-        _sts_endpoint: &str,
-    ) -> Result<Self, IdentityError> {
-        todo!()
+    pub fn from_sts(answer: &CallerIdentity, access_key_id: &str, sts_endpoint: &str) -> Result<Self, IdentityError> {
+        let canonical_arn = CanonicalArn::parse(&answer.arn).map_err(IdentityError::BadArn)?;
+        let (user_id, session_name) = match canonical_arn.kind() {
+            PrincipalKind::Role | PrincipalKind::AssumedRole => {
+                two_pieces(&answer.user_id).ok_or(IdentityError::MalformedUserId)?
+            }
+            // The whole id of a federated user: its account part alone would equal the root user's id.
+            PrincipalKind::User | PrincipalKind::Root | PrincipalKind::FederatedUser => (answer.user_id.as_str(), ""),
+        };
+        if canonical_arn.account() != answer.account {
+            return Err(IdentityError::AccountMismatch);
+        }
+        Ok(Self {
+            arn: answer.arn.clone(),
+            account_id: answer.account.clone(),
+            user_id: Some(user_id.to_owned()),
+            session_name: Some(session_name.to_owned()),
+            access_key_id: Some(access_key_id.to_owned()),
+            sts_endpoint: sts_endpoint.to_owned(),
+            canonical_arn,
+        })
     }
 
     /// For tests, `explain --arn` and rooms that have no STS answer: what is known about a principal by its ARN.
@@ -70,12 +90,21 @@ impl VerifiedIdentity {
     /// # Errors
     /// [`IdentityError::BadArn`].
     pub fn from_arn(
-        _arn: &str,
-        _user_id: Option<&str>,
-        _session_name: Option<&str>,
-        _access_key_id: Option<&str>,
+        arn: &str,
+        user_id: Option<&str>,
+        session_name: Option<&str>,
+        access_key_id: Option<&str>,
     ) -> Result<Self, IdentityError> {
-        todo!()
+        let canonical_arn = CanonicalArn::parse(arn).map_err(IdentityError::BadArn)?;
+        Ok(Self {
+            arn: arn.to_owned(),
+            account_id: canonical_arn.account().to_owned(),
+            user_id: user_id.map(str::to_owned),
+            session_name: session_name.map(str::to_owned),
+            access_key_id: access_key_id.map(str::to_owned),
+            sts_endpoint: String::new(),
+            canonical_arn,
+        })
     }
 
     /// The ARN as STS sent it.
@@ -129,6 +158,22 @@ impl VerifiedIdentity {
 
 /// Whether a session name counts as an EC2 instance id: `^i-(\w{8}|\w{17})$`, ASCII.
 #[must_use]
-pub fn is_instance_id(_session_name: &str) -> bool {
-    todo!()
+pub fn is_instance_id(session_name: &str) -> bool {
+    session_name.strip_prefix("i-").is_some_and(|digits| {
+        matches!(digits.len(), 8 | 17) && digits.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    })
+}
+
+/// The session name that `--forward-session-name` passes on, out of the UserId of the caller's own GetCallerIdentity.
+///
+/// `None` when the id is not two pieces at a colon: no name is forwarded. An empty name stays one: whoever calls
+/// AssumeRole with it sends a generated name instead.
+#[must_use]
+pub fn forward_session_name(user_id: &str) -> Option<&str> {
+    two_pieces(user_id).map(|(_, session_name)| session_name)
+}
+
+/// Splits at the only colon; either piece may be empty.
+fn two_pieces(user_id: &str) -> Option<(&str, &str)> {
+    user_id.split_once(':').filter(|(_, rest)| !rest.contains(':'))
 }
