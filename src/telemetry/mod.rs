@@ -1,5 +1,6 @@
 //! Logs and metrics: the formats and the one catalogue.
 
+mod escape;
 pub mod log;
 pub mod metrics;
 
