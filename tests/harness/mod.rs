@@ -1,7 +1,6 @@
 //! What tests stand on.
 
-pub mod vectors;
-
 pub(crate) mod process;
 pub(crate) mod proxy;
+pub(crate) mod vectors;
 pub(crate) mod waiting;
