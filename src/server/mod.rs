@@ -1,12 +1,26 @@
 //! The webhook: what the API server talks to.
+//!
+//! [`start`] is the table of contents: certificate, port, sources, kubeconfig, STS, then the listeners. Nothing in it
+//! waits for a network; the instance region arrives later and is published to the rules.
+//!
+//! ```text
+//! connection ──listener──▶ request ──routes──▶ review ──Authenticator──▶ answer (log, count, decision log, bytes)
+//! ```
+
+mod certificate;
+mod kubeconfig;
+mod state_files;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
+
+pub use certificate::CertificateError;
 
 use crate::authenticator::CacheSettings;
 use crate::aws::{Connector, StsSettings};
-use crate::clock::Clock;
-use crate::sources::SourceSettings;
+use crate::clock::{Clock, UnixSeconds};
+use crate::sources::{SourceError, SourceSettings};
 use crate::token::TokenRules;
 
 /// All the server needs, already judged. Made by `config::server`.
@@ -42,6 +56,33 @@ pub struct Settings {
     pub metrics_on_health: bool,
     /// `server.decisionLog`.
     pub decision_log: DecisionLog,
+    /// What a connection may take. No config key sets it; `Limits::default()`.
+    pub limits: Limits,
+}
+
+/// What one connection may take, and how many there may be. The defaults are those of design and docs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Limits {
+    /// TLS handshake, from the accepted connection on; 5 s.
+    pub handshake: Duration,
+    /// A request's header block, from its first byte (or, for the first request, from the handshake) on; 10 s.
+    pub headers: Duration,
+    /// A request's body, from its headers on; 10 s.
+    pub body: Duration,
+    /// Without a request; 120 s.
+    pub idle: Duration,
+    /// For requests in flight at the end; 5 s.
+    pub drain: Duration,
+    /// Open connections of the TLS listener; 1 024. The health listener has an eighth.
+    pub connections: usize,
+    /// Bytes of a header block; 16 KiB.
+    pub header_bytes: u32,
+    /// Bytes of a TokenReview; 256 KiB.
+    pub body_bytes: usize,
+    /// Concurrent HTTP/2 streams of a connection; 100.
+    pub streams: u32,
+    /// Between two looks at certificate and CA files; 2 s.
+    pub file_poll: Duration,
 }
 
 /// `server.denyStatus`.
@@ -75,9 +116,62 @@ pub struct Running {
 /// Why a server does not start. Every variant says what, where and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Replace by the real variants.
-    #[error("todo {0}")]
-    Todo(IpAddr),
+    /// The address of the webhook is taken or not this machine's. Another one is never tried (R43).
+    #[error("cannot listen on `{address}`; is another server running there?")]
+    Bind {
+        /// What was asked for.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Certificate, key, CA or kubeconfig.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// The decision log cannot be opened.
+    #[error("cannot open the decision log `{}`; create its directory or set server.decisionLog", path.display())]
+    DecisionLog {
+        /// Its path.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The metric catalogue is at odds with itself: a fault of the program.
+    #[error("the metrics cannot be set up")]
+    Metrics(#[from] prometheus::Error),
+    /// The system gives no random bytes.
+    #[error("the system gives no random bytes for the cache key")]
+    Random,
+    /// A mapping source.
+    #[error(transparent)]
+    Sources(#[from] SourceError),
+}
+
+/// What `init` makes before the first start.
+#[derive(Clone, Debug)]
+pub struct Init {
+    /// Where certificate, key and CA go; must exist.
+    pub directory: PathBuf,
+    /// The webhook kubeconfig's path; its directory must exist.
+    pub kubeconfig: PathBuf,
+    /// Host name in the certificate and the kubeconfig's URL.
+    pub hostname: String,
+    /// IP address in the certificate.
+    pub address: IpAddr,
+    /// Port of the kubeconfig's URL.
+    pub port: u16,
+    /// Whether to make a client pair under the same CA and put it into the kubeconfig.
+    pub client_certificate: bool,
+}
+
+/// Makes certificate and kubeconfig, using what is there already, as [`start`] does. Yields the files the server
+/// needs, the kubeconfig last.
+///
+/// # Errors
+/// [`CertificateError`].
+pub fn init(_init: &Init, _now: UnixSeconds) -> Result<Vec<PathBuf>, CertificateError> {
+    todo!()
 }
 
 /// Starts everything and returns once the TLS listener accepts and every source has published once.
@@ -117,5 +211,22 @@ impl Running {
     /// Stops accepting, answers what is in flight (≤ 5 s), then returns.
     pub async fn drain(self) {
         todo!()
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            handshake: Duration::from_secs(5),
+            headers: Duration::from_secs(10),
+            body: Duration::from_secs(10),
+            idle: Duration::from_secs(120),
+            drain: Duration::from_secs(5),
+            connections: 1_024,
+            header_bytes: 16 * 1024,
+            body_bytes: 256 * 1024,
+            streams: 100,
+            file_poll: Duration::from_secs(2),
+        }
     }
 }

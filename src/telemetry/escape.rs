@@ -18,7 +18,7 @@ pub(super) fn logfmt(value: &str, out: &mut String) {
 }
 
 /// Appends `value` as a JSON string.
-pub(super) fn json_string(value: &str, out: &mut String) {
+pub(crate) fn json_string(value: &str, out: &mut String) {
     out.push('"');
     if value.bytes().all(is_plain) {
         out.push_str(value);
