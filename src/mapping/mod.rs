@@ -14,22 +14,33 @@
 mod chain;
 mod deny;
 mod entry;
+mod entry_error;
+mod entry_warning;
+mod nearest;
+mod principal;
 mod reserved;
 mod search;
 mod table;
 mod template;
 mod user;
+mod window;
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use crate::clock::UnixSeconds;
 use crate::iam::VerifiedIdentity;
 
 pub use chain::{Chain, SourceKind};
 pub use deny::{DenyEntry, DenyEntryError, DenyList, DenyText};
-pub use entry::{Entry, EntryError, EntryList, EntryText, Origin, Privilege, RolePaths, SsoText};
-pub use reserved::{ReservedName, ReservedPrefixes};
+pub use entry::{Entry, EntryList, EntryText, Origin, RolePaths, SsoText};
+pub use entry_error::EntryError;
+pub use entry_warning::EntryWarning;
+pub use nearest::{Nearest, nearest};
+pub use reserved::{NameKind, ReservedName, ReservedPrefixes};
 pub use search::{Finding, Hint, search};
-pub use table::{MappingTable, TableSettings};
-pub use template::{NodeNames, Template, TemplateError};
+pub use table::{Hit, MappedAccount, MappingTable, RepeatedEntry, TableSettings, repeated_entries};
+pub use template::{MAX_NAME_BYTES, NodeNames, Placeholder, Template, TemplateError};
 pub use user::{KubernetesUser, ScrubbedAccounts};
 
 /// Why a proven principal gets no Kubernetes user. Exhaustive: `authenticator::Denial` judges each.
@@ -81,47 +92,100 @@ pub enum MappingError {
 /// The entry (or account list) that decides for a caller: pins and windows have been checked.
 #[derive(Clone, Debug)]
 pub struct Choice {
-    // private: source kind, Arc<Entry> or the account-list hit, prefixes reserved for the source, scrubbing
+    table: Arc<MappingTable>,
+    hit: Hit,
+    reserved: Arc<ReservedPrefixes>,
+    scrubbed: bool,
 }
 
 /// The first decisive step of [`search`]: deny list, then sources in order. A hit is final.
 ///
 /// # Errors
 /// `Denied`, `NotMapped`, `UniqueIdMismatch`, `NotYetValid`, `ExpiredEntry`.
-pub fn choose(_chain: &Chain, _identity: &VerifiedIdentity, _now: UnixSeconds) -> Result<Choice, MappingError> {
-    todo!()
+pub fn choose(chain: &Chain, identity: &VerifiedIdentity, now: UnixSeconds) -> Result<Choice, MappingError> {
+    let mut decision = Err(MappingError::NotMapped);
+    search(chain, identity, now, &mut |finding| {
+        decision = match finding {
+            Finding::Denied { origin, reason } => Err(MappingError::Denied { origin, reason }),
+            Finding::Hit { table, hit, verdict } => verdict.map(|()| Choice::new(chain, table, hit, identity)),
+            Finding::Miss { .. } => return ControlFlow::Continue(()),
+        };
+        ControlFlow::Break(())
+    });
+    decision
 }
 
 impl Choice {
+    /// A choice of `hit`, which admits the caller.
+    pub(crate) fn new(chain: &Chain, table: Arc<MappingTable>, hit: Hit, identity: &VerifiedIdentity) -> Self {
+        let scrubbed = chain.scrubbed.contains(identity.account_id());
+        Self { table, hit, reserved: chain.reserved.now(), scrubbed }
+    }
+
     /// The source that decided.
     #[must_use]
     pub fn source(&self) -> SourceKind {
-        todo!()
+        self.table.source()
     }
 
     /// Where the entry stands.
     #[must_use]
     pub fn origin(&self) -> &Origin {
-        todo!()
+        static NOWHERE: std::sync::LazyLock<Origin> = std::sync::LazyLock::new(Origin::default);
+        // INVARIANT: `hit` came from this table, so it is there.
+        self.table.origin(self.hit).unwrap_or_else(|| &NOWHERE)
     }
 
     /// `reason` of the entry, for logs.
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
-        todo!()
+        self.entry().and_then(Entry::reason)
+    }
+
+    /// The entry that decided; absent for an account list.
+    #[must_use]
+    pub fn entry(&self) -> Option<&Entry> {
+        self.table.entry(self.hit)
     }
 
     /// Whether a template asks for the node's private DNS name.
     #[must_use]
     pub fn wants_node_name(&self) -> bool {
-        todo!()
+        self.entry().is_some_and(|entry| {
+            let mut templates = std::iter::once(entry.username()).chain(entry.groups());
+            templates.any(|template| template.placeholders().any(|value| value == Placeholder::Ec2PrivateDnsName))
+        })
     }
 
     /// Fills the templates, then passes the one reservation gate.
     ///
     /// # Errors
     /// `Template`, `EmptyUsername`, `Reserved`.
-    pub fn render(&self, _identity: &VerifiedIdentity, _names: &NodeNames) -> Result<KubernetesUser, MappingError> {
-        todo!()
+    pub fn render(&self, identity: &VerifiedIdentity, names: &NodeNames) -> Result<KubernetesUser, MappingError> {
+        let entry = self.entry();
+        let filled = |template: &Template| {
+            let failed = |source| MappingError::Template { origin: self.origin().clone(), source };
+            template.render(identity, names).map_err(failed)
+        };
+        let reserved = |source| MappingError::Reserved { origin: self.origin().clone(), source };
+
+        let username = match entry {
+            Some(entry) => filled(entry.username())?,
+            None => identity.canonical_arn().as_str().to_owned(), // an account list: the ARN, case kept, no groups
+        };
+        if username.trim().is_empty() {
+            return Err(MappingError::EmptyUsername(self.origin().clone()));
+        }
+        let template = entry.map(Entry::username);
+        self.reserved.judge_username(self.source(), &username, template).map_err(reserved)?;
+
+        let templates = entry.map(Entry::groups).unwrap_or_default();
+        let mut groups = Vec::with_capacity(templates.len());
+        for template in templates {
+            let group = filled(template)?;
+            reserved::judge_group(&group, template).map_err(reserved)?;
+            groups.push(group);
+        }
+        Ok(KubernetesUser::new(identity, username, groups, self.scrubbed))
     }
 }

@@ -1,37 +1,111 @@
 //! The search order, written once: `choose` takes its first decisive step, `explain` prints all of it.
 
-use super::{Chain, Origin, SourceKind};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use super::{Chain, Hit, MappingError, MappingTable, Origin, SourceKind};
 use crate::clock::UnixSeconds;
 use crate::iam::VerifiedIdentity;
 
 /// One step of the walk.
 #[derive(Clone, Debug)]
 pub enum Finding {
-    /// Replace by the real variants.
-    Todo(SourceKind, Origin),
+    /// A deny entry matches: decisive, whatever follows.
+    Denied {
+        /// Where it stands.
+        origin: Origin,
+        /// Its `reason`.
+        reason: Option<String>,
+    },
+    /// A source knows the principal. The first such step decides; those after it are never asked.
+    Hit {
+        /// The source's table.
+        table: Arc<MappingTable>,
+        /// What in it.
+        hit: Hit,
+        /// Whether pin and window admit the caller.
+        verdict: Result<(), MappingError>,
+    },
+    /// Nothing of this source knows the principal; the next is asked.
+    Miss {
+        /// The source's table.
+        table: Arc<MappingTable>,
+    },
 }
 
 /// Why a near entry did not match.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Hint {
     /// Another account.
     AccountDiffers,
     /// Only the case of the name differs (where case counts).
     CaseOnly,
+    /// The cluster id that was signed is probably another.
+    ClusterIdMismatchSuspected,
     /// Another partition.
     PartitionDiffers,
     /// The entry has a path, STS never sends one.
     PathIgnored,
-    /// The SSO suffix is not `_` and 16 hex digits.
+    /// The entry names the account's root user, who is one user and not the account.
+    RootOnly,
+    /// The SSO suffix is not `_` and 16 hex digits, or not the one written.
     SsoSuffix,
 }
 
-/// Walks the search order, telling `visit` each step until it breaks.
+impl Hint {
+    /// Its code, beside a reason code.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AccountDiffers => "account_differs",
+            Self::CaseOnly => "case_only",
+            Self::ClusterIdMismatchSuspected => "cluster_id_mismatch_suspected",
+            Self::PartitionDiffers => "partition_differs",
+            Self::PathIgnored => "path_ignored",
+            Self::RootOnly => "root_only",
+            Self::SsoSuffix => "sso_suffix",
+        }
+    }
+}
+
+impl Finding {
+    /// The source asked; absent for the deny list.
+    #[must_use]
+    pub fn source(&self) -> Option<SourceKind> {
+        match self {
+            Self::Denied { .. } => None,
+            Self::Hit { table, .. } | Self::Miss { table } => Some(table.source()),
+        }
+    }
+}
+
+/// Walks the search order, telling `visit` each step until it breaks: the deny list, then the sources in order,
+/// and in each source all that knows the principal.
 pub fn search(
-    _chain: &Chain,
-    _identity: &VerifiedIdentity,
-    _now: UnixSeconds,
-    _visit: &mut dyn FnMut(Finding) -> std::ops::ControlFlow<()>,
+    chain: &Chain,
+    identity: &VerifiedIdentity,
+    now: UnixSeconds,
+    visit: &mut dyn FnMut(Finding) -> ControlFlow<()>,
 ) {
-    todo!()
+    let deny = chain.deny.now();
+    if let Some((origin, reason)) = deny.find(identity) {
+        let denied = Finding::Denied { origin: origin.clone(), reason: reason.map(str::to_owned) };
+        if visit(denied).is_break() {
+            return;
+        }
+    }
+    for table in &chain.tables {
+        let table = table.now();
+        let mut missed = true;
+        for hit in table.hits(identity.canonical_arn(), identity.account_id()) {
+            missed = false;
+            let verdict = table.entry(hit).map_or(Ok(()), |entry| entry.admits(identity, now));
+            if visit(Finding::Hit { table: Arc::clone(&table), hit, verdict }).is_break() {
+                return;
+            }
+        }
+        if missed && visit(Finding::Miss { table }).is_break() {
+            return;
+        }
+    }
 }

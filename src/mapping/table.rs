@@ -1,7 +1,11 @@
 //! An immutable, indexed table of one source's entries.
 
-use super::{Entry, SourceKind};
-use crate::iam::Partition;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::principal::{Principal, pattern_key, role_owner_of, sso_key, sso_key_of};
+use super::{Entry, EntryList, Origin, SourceKind};
+use crate::iam::{CanonicalArn, Partition};
 
 /// What a table needs beside its entries.
 #[derive(Clone, Copy, Debug)]
@@ -12,34 +16,203 @@ pub struct TableSettings {
     pub partition: Partition,
 }
 
+/// One item of `mapAccounts`: every principal of the account is a user named by its ARN.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct MappedAccount {
+    /// As written; anything but twelve digits never matches.
+    pub id: String,
+    /// Where it stands.
+    pub origin: Origin,
+}
+
 /// All entries of one source, indexed; cheap to ask at any size.
 #[derive(Debug)]
 pub struct MappingTable {
-    // private
+    settings: TableSettings,
+    entries: Box<[Entry]>,
+    accounts: Box<[MappedAccount]>,
+    roles: HashMap<Arc<str>, usize>,
+    sso: HashMap<String, usize>,
+    /// Best first.
+    patterns: HashMap<String, Vec<usize>>,
+    users: HashMap<Arc<str>, usize>,
+    account_ids: HashMap<String, usize>,
+}
+
+/// What in a table knows a principal.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Hit {
+    /// The account list: index among the accounts.
+    Account(usize),
+    /// An entry: its index, roles first, then users.
+    Entry(usize),
+}
+
+/// Two entries of one list that name the same.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RepeatedEntry {
+    /// The principal or pattern, as the later entry writes it.
+    pub principal: String,
+    /// The earlier entry.
+    pub first: Origin,
+    /// The later entry.
+    pub again: Origin,
+    /// Which of the two is in force; `None` when the pair is an error (identical `rolearnLike` patterns).
+    pub in_force: Option<Origin>,
 }
 
 impl MappingTable {
-    /// Indexes entries (roles and users in file order; of a repeated ARN the last wins) and account ids.
+    /// Indexes entries (roles and users in file order; of a repeated ARN the last wins, of a repeated SSO role or
+    /// pattern the first) and account ids. What repeats is told by [`repeated_entries`].
     #[must_use]
-    pub fn new(_settings: TableSettings, _roles: Vec<Entry>, _users: Vec<Entry>, _accounts: Vec<String>) -> Self {
-        todo!()
+    pub fn new(settings: TableSettings, roles: Vec<Entry>, users: Vec<Entry>, accounts: Vec<MappedAccount>) -> Self {
+        let mut table = Self {
+            settings,
+            roles: HashMap::with_capacity(roles.len()),
+            users: HashMap::with_capacity(users.len()),
+            account_ids: accounts.iter().enumerate().map(|(at, account)| (account.id.clone(), at)).collect(),
+            accounts: accounts.into(),
+            entries: roles.into_iter().chain(users).collect(),
+            sso: HashMap::new(),
+            patterns: HashMap::new(),
+        };
+        // An identity always has an account; an empty item of the list (YAML null) must not meet an empty one.
+        table.account_ids.remove("");
+        for (at, entry) in table.entries.iter().enumerate() {
+            match (entry.principal(), entry.list()) {
+                (Principal::Exact(exact), EntryList::Roles) => {
+                    table.roles.insert(Arc::clone(exact.key()), at);
+                }
+                (Principal::Exact(exact), EntryList::Users) => {
+                    table.users.insert(Arc::clone(exact.key()), at);
+                }
+                (Principal::Sso(sso), _) => {
+                    table.sso.entry(sso_key(&sso.1)).or_insert(at);
+                }
+                (Principal::Pattern(pattern), _) => {
+                    table.patterns.entry(pattern_key(pattern.as_str()).unwrap_or_default()).or_default().push(at);
+                }
+            }
+        }
+        let Self { patterns, entries, .. } = &mut table;
+        for group in patterns.values_mut() {
+            group.sort_by_cached_key(|at| match entries.get(*at).map(Entry::principal) {
+                Some(Principal::Pattern(pattern)) => Some(pattern.precedence()),
+                _ => None,
+            });
+        }
+        table
     }
 
     /// A table without entries.
     #[must_use]
-    pub fn empty(_settings: TableSettings) -> Self {
-        todo!()
+    pub fn empty(settings: TableSettings) -> Self {
+        Self::new(settings, Vec::new(), Vec::new(), Vec::new())
     }
 
     /// Number of entries, account ids included.
     #[must_use]
-    pub fn len(&self) -> usize {
-        todo!()
+    pub const fn len(&self) -> usize {
+        self.entries.len().saturating_add(self.accounts.len())
     }
 
     /// Whether it holds nothing.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub const fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// The source it belongs to.
+    #[must_use]
+    pub const fn source(&self) -> SourceKind {
+        self.settings.source
+    }
+
+    /// The partition its account list holds in.
+    #[must_use]
+    pub const fn partition(&self) -> Partition {
+        self.settings.partition
+    }
+
+    /// Every entry, roles first, then users, each in file order; those that never win included.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// `mapAccounts`, in file order.
+    #[must_use]
+    pub fn accounts(&self) -> &[MappedAccount] {
+        &self.accounts
+    }
+
+    /// The entry of a hit; absent for the account list.
+    #[must_use]
+    pub fn entry(&self, hit: Hit) -> Option<&Entry> {
+        match hit {
+            Hit::Account(_) => None,
+            Hit::Entry(at) => self.entries.get(at),
+        }
+    }
+
+    /// Where what hit stands.
+    #[must_use]
+    pub fn origin(&self, hit: Hit) -> Option<&Origin> {
+        match hit {
+            Hit::Account(at) => self.accounts.get(at).map(|account| &account.origin),
+            Hit::Entry(at) => self.entries.get(at).map(Entry::origin),
+        }
+    }
+
+    /// All that knows a principal, in the order it is asked: exact role, SSO, `rolearnLike` best first, user, account.
+    ///
+    /// `account` is the caller's, as STS sent it. Lazy: who takes the first pays for the first.
+    pub fn hits(&self, arn: &CanonicalArn, account: &str) -> impl Iterator<Item = Hit> {
+        let key = arn.lowercase();
+        let exact = self.roles.get(key).copied();
+        let sso = || sso_key_of(key).and_then(|key| self.sso.get(key)).copied();
+        let user = || self.users.get(key).copied();
+        let in_account = arn.partition() == self.settings.partition;
+        let account = move || self.account_ids.get(account).copied().filter(|_| in_account);
+        let by_role = exact.into_iter().chain(lazily(sso)).chain(self.patterns_naming(arn));
+        by_role.chain(lazily(user)).map(Hit::Entry).chain(lazily(account).map(Hit::Account))
+    }
+
+    fn patterns_naming(&self, arn: &CanonicalArn) -> impl Iterator<Item = usize> {
+        let group = || (!self.patterns.is_empty()).then(|| role_owner_of(arn.lowercase())).flatten();
+        let candidates = lazily(group).filter_map(|owner| self.patterns.get(owner)).flatten().copied();
+        candidates.filter(move |at| self.entries.get(*at).is_some_and(|entry| entry.names(arn)))
+    }
+}
+
+/// The pairs of entries of one list that name the same principal, in file order.
+#[must_use]
+pub fn repeated_entries(entries: &[Entry]) -> Vec<RepeatedEntry> {
+    let mut seen: HashMap<String, &Entry> = HashMap::with_capacity(entries.len());
+    let mut repeated = Vec::new();
+    for again in entries {
+        let (key, last_wins) = match again.principal() {
+            Principal::Exact(exact) => (exact.key().to_string(), Some(true)),
+            Principal::Sso(sso) => (format!("{}_", sso_key(&sso.1)), Some(false)),
+            Principal::Pattern(pattern) => (pattern.as_str().to_ascii_lowercase(), None),
+        };
+        let Some(first) = seen.get(&key).copied() else {
+            seen.insert(key, again);
+            continue;
+        };
+        repeated.push(RepeatedEntry {
+            principal: again.principal_text(),
+            first: first.origin().clone(),
+            again: again.origin().clone(),
+            in_force: last_wins.map(|last| if last { again } else { first }.origin().clone()),
+        });
+        if last_wins == Some(true) {
+            seen.insert(key, again);
+        }
+    }
+    repeated
+}
+
+fn lazily<T>(ask: impl FnOnce() -> Option<T>) -> impl Iterator<Item = T> {
+    std::iter::once_with(ask).flatten()
 }

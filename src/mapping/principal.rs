@@ -1,0 +1,67 @@
+//! Whom an entry names.
+
+use std::sync::Arc;
+
+use super::{RolePaths, SsoText};
+use crate::iam::{CanonicalArn, RolePattern, SsoRole, strip_role_path};
+
+/// Whom an entry names; the rare forms are boxed, since tables hold mostly exact ARNs.
+#[derive(Clone, Debug)]
+pub(super) enum Principal {
+    Exact(ExactArn),
+    Pattern(Box<RolePattern>),
+    Sso(Box<(SsoRole, SsoText)>),
+}
+
+/// One principal by its ARN.
+#[derive(Clone, Debug)]
+pub(super) struct ExactArn {
+    written: Arc<str>,
+    /// Canonical, lower case, without a path when paths are ignored; shared with the table's index.
+    key: Arc<str>,
+}
+
+impl ExactArn {
+    pub(super) fn new(written: &str, canonical: &CanonicalArn, paths: RolePaths) -> Self {
+        let stripped = match paths {
+            RolePaths::Exact => None,
+            RolePaths::Ignore => strip_role_path(canonical.lowercase()).ok(),
+        };
+        let key = stripped.as_deref().unwrap_or_else(|| canonical.lowercase());
+        let written = Arc::from(written);
+        let key = if *written == *key { Arc::clone(&written) } else { Arc::from(key) };
+        Self { written, key }
+    }
+
+    pub(super) fn written(&self) -> &str {
+        &self.written
+    }
+
+    pub(super) const fn key(&self) -> &Arc<str> {
+        &self.key
+    }
+}
+
+/// Index key of an SSO entry: the roles' canonical ARN in lower case, without the suffix.
+pub(super) fn sso_key(text: &SsoText) -> String {
+    let partition = if text.partition.is_empty() { "aws" } else { &text.partition };
+    let (account, set) = (&text.account_id, &text.permission_set_name);
+    format!("arn:{partition}:iam::{account}:role/awsreservedsso_{set}").to_ascii_lowercase()
+}
+
+/// The SSO key a caller's lower-case canonical ARN falls under: all but `_` and 16 hex digits at its end.
+pub(super) fn sso_key_of(lowercase: &str) -> Option<&str> {
+    let (key, suffix) = lowercase.rsplit_once('_')?;
+    let is_suffix = suffix.len() == 16 && suffix.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_suffix.then_some(key)
+}
+
+/// Index key of a pattern: what stands before `:role/`.
+pub(super) fn pattern_key(pattern: &str) -> Option<String> {
+    role_owner_of(&pattern.to_ascii_lowercase()).map(str::to_owned)
+}
+
+/// `arn:PARTITION:iam::ACCOUNT` of a lower-case canonical role ARN.
+pub(super) fn role_owner_of(lowercase: &str) -> Option<&str> {
+    lowercase.split_once(":role/").map(|(owner, _)| owner)
+}
