@@ -234,3 +234,55 @@ fn parses(words: &str) {
         assert!(harmless, "`{words}`: {error}");
     }
 }
+
+/// A vector that says what the reference does otherwise stands in the list of divergences.
+#[test]
+fn every_divergence_of_the_vectors_is_documented() {
+    let page = read("docs/compatibility.md");
+    let mut seen = 0;
+    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors")).unwrap() {
+        let vectors: Value = serde_json::from_str(&std::fs::read_to_string(file.unwrap().path()).unwrap()).unwrap();
+        for case in vectors["cases"].as_array().unwrap() {
+            if ["reference", "reference_stdout"].iter().any(|key| case["expect"].get(key).is_some()) {
+                let name = case["name"].as_str().unwrap();
+                assert!(
+                    page.contains(&format!("\"{name}\"")),
+                    "docs/compatibility.md does not name the case \"{name}\""
+                );
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen >= 9, "{seen} cases with a reference member");
+}
+
+/// Both ways: what the page names is registered, what is registered stands on the page.
+#[test]
+fn every_metric_is_documented_and_every_documented_metric_exists() {
+    let code = read("src/telemetry/metrics.rs");
+    let page = read("docs/reference/metrics.md");
+    let registered: BTreeSet<String> = code
+        .split('"')
+        .skip(1)
+        .step_by(2)
+        .filter(|text| text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'))
+        .filter_map(|text| match text {
+            _ if text.starts_with("iam_bridge_") || text.starts_with(REFERENCE) => Some(text.to_owned()),
+            _ if ["_total", "_seconds", "_enabled", "_only"].iter().any(|end| text.ends_with(end)) => {
+                Some(format!("{REFERENCE}{text}"))
+            }
+            _ => None,
+        })
+        .collect();
+    let documented: BTreeSet<String> = page
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|text| text.starts_with("iam_bridge_") || text.starts_with(REFERENCE))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(registered, documented);
+    assert!(registered.len() > 20, "{registered:?}");
+}
+
+const REFERENCE: &str = "aws_iam_authenticator_";
