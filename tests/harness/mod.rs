@@ -1,5 +1,7 @@
 //! What tests stand on.
 
+pub(crate) mod authority;
+pub(crate) mod cluster;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod vectors;

@@ -1,0 +1,191 @@
+//! etcd and kube-apiserver on loopback, as plain processes, and kubectl to ask them.
+//!
+//! kube-apiserver 1.36 keeps a good answer of a token webhook for 10 s whatever the flags say, so a test that expects
+//! a new question makes a new token.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use rcgen::KeyPair;
+use tempfile::TempDir;
+
+use super::authority::Authority;
+use super::process::{Server, clean, run, run_ok, say_aloud};
+use super::waiting::until;
+
+/// Slow machines are allowed for; readiness takes 3 to 6 s.
+const READY: Duration = Duration::from_secs(180);
+
+/// Folder with etcd, kube-apiserver and kubectl.
+///
+/// `None` when they are not there and cannot be built: the test then did not run, which is said aloud, and which
+/// fails it under `IAM_BRIDGE_E2E=required`.
+pub(crate) fn binaries() -> Option<PathBuf> {
+    if let Some(ready) = std::env::var_os("IAM_BRIDGE_KUBE_BIN") {
+        return Some(ready.into());
+    }
+    let wanted = std::env::var("IAM_BRIDGE_E2E").unwrap_or_default();
+    let build = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/kube/build");
+    let missing = if wanted == "off" {
+        "IAM_BRIDGE_E2E=off".to_owned()
+    } else if !Command::new("go").arg("version").output().is_ok_and(|output| output.status.success()) {
+        "there is no Go to build etcd, kube-apiserver and kubectl with".to_owned()
+    } else {
+        // The compiler speaks for itself: it may take minutes, and its faults are to be seen.
+        let output = Command::new("bash").arg(build).stderr(std::process::Stdio::inherit()).output().unwrap();
+        if output.status.success() {
+            return Some(String::from_utf8(output.stdout).unwrap().trim().into());
+        }
+        "etcd, kube-apiserver and kubectl could not be built".to_owned()
+    };
+    assert!(wanted != "required", "IAM_BRIDGE_E2E=required, but {missing}");
+    say_aloud(&format!("end-to-end test NOT RUN: {missing}"));
+    None
+}
+
+/// An API server that asks a token webhook. Dropping it kills its processes by their ids.
+pub(crate) struct Cluster {
+    binaries: PathBuf,
+    api_server: Server,
+    _etcd: Server,
+    directory: TempDir,
+    url: String,
+}
+
+impl Cluster {
+    /// Starts one that asks the webhook of `webhook_kubeconfig`, and waits until it is ready.
+    pub(crate) fn start(binaries: &Path, webhook_kubeconfig: &Path) -> Self {
+        // A port is only known to have been free: should another process take it first, another one is tried.
+        let mut attempts = (0..5).map(|_| Self::attempt(binaries, webhook_kubeconfig));
+        attempts.find_map(Result::ok).expect("a free port")
+    }
+
+    /// `Err` when the port was taken meanwhile.
+    fn attempt(binaries: &Path, webhook_kubeconfig: &Path) -> Result<Self, ()> {
+        let directory = tempfile::tempdir().unwrap();
+        write_certificates(directory.path());
+        fs::write(directory.path().join("tokens.csv"), "admin-token,e2e-admin,e2e-admin,system:masters\n").unwrap();
+        let port = free_port();
+        let etcd = Server::start(&etcd(binaries, directory.path()), directory.path().join("etcd.log"));
+        let api_server = api_server(binaries, directory.path(), port, webhook_kubeconfig);
+        let api_server = Server::start(&api_server, directory.path().join("kube-apiserver.log"));
+        let url = format!("https://127.0.0.1:{port}");
+        let mut cluster = Self { binaries: binaries.to_owned(), api_server, _etcd: etcd, directory, url };
+        cluster.write_kubeconfig("admin", "    token: admin-token\n");
+        let ready = until("kube-apiserver is ready", READY, || {
+            if cluster.api_server.has_ended() {
+                return Some(false);
+            }
+            let said = run(cluster.as_user("admin").args(["get", "--raw", "/readyz"]));
+            (said.code == Some(0)).then_some(true)
+        });
+        if ready {
+            return Ok(cluster);
+        }
+        let log = cluster.api_server.log();
+        assert!(log.contains("address already in use"), "kube-apiserver ended:\n{log}");
+        Err(())
+    }
+
+    /// kubectl as a user whose kubeconfig was written; nothing of the machine's environment but PATH.
+    pub(crate) fn as_user(&self, user: &str) -> Command {
+        let mut command = clean(self.binaries.join("kubectl"));
+        command.arg("--kubeconfig").arg(self.kubeconfig(user)).env("HOME", self.directory.path());
+        command
+    }
+
+    /// Applies manifests as the administrator.
+    pub(crate) fn apply(&self, manifests: &str) {
+        let file = self.directory.path().join("manifests.yaml");
+        fs::write(&file, manifests).unwrap();
+        run_ok(self.as_user("admin").args(["apply", "--filename"]).arg(file));
+    }
+
+    /// What kube-apiserver wrote so far.
+    pub(crate) fn log(&self) -> String {
+        self.api_server.log()
+    }
+
+    /// Writes a kubeconfig; `user` holds the members of its user entry, indented by four.
+    pub(crate) fn write_kubeconfig(&self, name: &str, user: &str) {
+        let ca = self.directory.path().join("ca.crt");
+        let text = format!(
+            "apiVersion: v1\nkind: Config\n\
+             clusters:\n- name: e2e\n  cluster:\n    server: {}\n    certificate-authority: {}\n\
+             users:\n- name: {name}\n  user:\n{user}\
+             contexts:\n- name: e2e\n  context:\n    cluster: e2e\n    user: {name}\n\
+             current-context: e2e\n",
+            self.url,
+            ca.display(),
+        );
+        fs::write(self.kubeconfig(name), text).unwrap();
+    }
+
+    fn kubeconfig(&self, name: &str) -> PathBuf {
+        self.directory.path().join(format!("{name}.kubeconfig"))
+    }
+}
+
+/// etcd on a socket named relative to its folder: no port to pick, no limit of path length to hit.
+fn etcd(binaries: &Path, directory: &Path) -> Command {
+    let mut command = clean(binaries.join("etcd"));
+    command.current_dir(directory).args([
+        "--name=e2e",
+        "--data-dir=etcd",
+        "--log-level=warn",
+        "--unsafe-no-fsync",
+        "--listen-client-urls=unix://etcd.sock:0",
+        "--advertise-client-urls=unix://etcd.sock:0",
+        "--listen-peer-urls=unix://peer.sock:0",
+        "--initial-advertise-peer-urls=http://127.0.0.1:1",
+        "--initial-cluster=e2e=http://127.0.0.1:1",
+    ]);
+    command
+}
+
+fn api_server(binaries: &Path, directory: &Path, port: u16, webhook_kubeconfig: &Path) -> Command {
+    let mut command = clean(binaries.join("kube-apiserver"));
+    command.current_dir(directory).args([
+        "--etcd-servers=unix://etcd.sock:0",
+        "--bind-address=127.0.0.1",
+        "--advertise-address=127.0.0.1",
+        // The usual reconciler refuses a loopback address.
+        "--endpoint-reconciler-type=none",
+        "--tls-cert-file=serving.crt",
+        "--tls-private-key-file=serving.key",
+        "--service-cluster-ip-range=10.0.0.0/24",
+        "--service-account-issuer=https://kubernetes.default.svc",
+        "--service-account-key-file=accounts.pub",
+        "--service-account-signing-key-file=accounts.key",
+        "--token-auth-file=tokens.csv",
+        "--authorization-mode=RBAC",
+        "--authentication-token-webhook-version=v1",
+        "--authentication-token-webhook-cache-ttl=0s",
+    ]);
+    command.arg(format!("--secure-port={port}"));
+    command.arg(format!("--authentication-token-webhook-config-file={}", webhook_kubeconfig.display()));
+    command
+}
+
+/// A CA with a serving certificate for 127.0.0.1, and the key that service account tokens are signed with.
+fn write_certificates(directory: &Path) {
+    let authority = Authority::new("e2e");
+    let (certificate, key) = authority.leaf("127.0.0.1");
+    let accounts = KeyPair::generate().unwrap();
+    for (name, text) in [
+        ("ca.crt", authority.pem()),
+        ("serving.crt", &certificate),
+        ("serving.key", &key),
+        ("accounts.key", &accounts.serialize_pem()),
+        ("accounts.pub", &accounts.public_key_pem()),
+    ] {
+        fs::write(directory.join(name), text).unwrap();
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+}
