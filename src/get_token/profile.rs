@@ -1,0 +1,104 @@
+//! The AWS config files, as far as we decide by them: region, endpoint settings, and what a profile would need.
+//!
+//! They are read with the SDK's own parser, so that we and its credential providers see the same profiles.
+
+use std::borrow::Cow;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use aws_config::profile::{self, ProfileSet};
+use aws_runtime::env_config::EnvConfigValue;
+use aws_types::os_shim_internal::{Env, Fs};
+
+/// Longest chain of `source_profile` that is followed.
+const MAX_CHAIN: usize = 32;
+
+/// The profiles of `~/.aws/config` and `~/.aws/credentials` (or the files the environment names), one of them selected.
+#[derive(Debug, Default)]
+pub(super) struct Profiles(ProfileSet);
+
+/// Why the AWS config files are of no use.
+#[derive(Debug, thiserror::Error)]
+pub enum ProfileError {
+    /// A file cannot be read or parsed.
+    #[error("the AWS config files cannot be used: {0}")]
+    Unreadable(String),
+    /// The profile asked for stands in no file.
+    #[error("profile `{profile}` is not in the AWS config files; they hold {}", names(.known))]
+    NotFound {
+        /// The profile asked for.
+        profile: String,
+        /// The names there are, sorted.
+        known: Vec<String>,
+    },
+    /// The profile (or one it builds upon) assumes a role with MFA.
+    #[error(
+        "profile `{0}` needs an MFA code (`mfa_serial`), and asking for one is not available in this version; \
+         get a session with `aws sts get-session-token` or use a profile of `aws sso login`"
+    )]
+    NeedsMfa(String),
+}
+
+impl Profiles {
+    /// Reads the files; `profile` wins over `AWS_PROFILE`. Absent files are empty ones.
+    pub(super) fn load(profile: Option<&str>) -> Result<Self, ProfileError> {
+        let profile = profile.map(|name| Cow::Owned(name.to_owned()));
+        let (fs, env, files) = (Fs::real(), Env::real(), Default::default());
+        // The parser reads with std::fs: the future is ready at the first poll, and no runtime is needed.
+        let loading = pin!(profile::load(&fs, &env, &files, profile));
+        match loading.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(set)) => Ok(Self(set)),
+            Poll::Ready(Err(error)) => Err(ProfileError::Unreadable(super::spoken(&error))),
+            Poll::Pending => Err(ProfileError::Unreadable("reading them did not end".to_owned())),
+        }
+    }
+
+    /// The selected profile's name.
+    pub(super) fn selected(&self) -> &str {
+        self.0.selected_profile()
+    }
+
+    /// A key of the selected profile.
+    pub(super) fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key).filter(|value| !value.is_empty())
+    }
+
+    /// `endpoint_url` for STS: that of the profile's `services` section, else the profile's own.
+    pub(super) fn sts_endpoint_url(&self) -> Option<String> {
+        let no_environment = Env::from_slice(&[]);
+        EnvConfigValue::new()
+            .profile("endpoint_url")
+            .service_id("sts")
+            .load(&no_environment, Some(&self.0))
+            .map(|(url, _)| url.into_owned())
+            .filter(|url| !url.is_empty())
+    }
+
+    /// Whether the selected profile can give credentials as far as its text tells.
+    pub(super) fn check_usable(&self, named: bool) -> Result<(), ProfileError> {
+        let mut name = self.selected();
+        if named && self.0.get_profile(name).is_none() {
+            let mut known: Vec<String> = self.0.profiles().map(str::to_owned).collect();
+            known.sort_unstable();
+            return Err(ProfileError::NotFound { profile: name.to_owned(), known });
+        }
+        for _ in 0..MAX_CHAIN {
+            let Some(profile) = self.0.get_profile(name) else { break };
+            if profile.get("role_arn").is_none() {
+                break;
+            }
+            if profile.get("mfa_serial").is_some_and(|serial| !serial.is_empty()) {
+                return Err(ProfileError::NeedsMfa(name.to_owned()));
+            }
+            match profile.get("source_profile") {
+                Some(source) if source != name => name = source,
+                _ => break,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn names(known: &[String]) -> String {
+    if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+}
