@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use super::Origin;
-use crate::iam::{AccountId, CanonicalArn, PrincipalKind, RolePattern, VerifiedIdentity, strip_role_path};
+use crate::iam::{AccountId, ArnSections, CanonicalArn, PrincipalKind, RolePattern, VerifiedIdentity, strip_role_path};
 
 /// Members of one `server.deny` entry as written.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -102,7 +102,7 @@ pub struct DenyList {
     session_arns: HashMap<String, Vec<usize>>,
     session_names: HashMap<String, Vec<usize>>,
     user_ids: HashMap<String, Vec<usize>>,
-    /// Entries with nothing but a pattern.
+    /// Entries with nothing but a pattern over accounts.
     patterns: Vec<usize>,
 }
 
@@ -165,7 +165,11 @@ impl DenyList {
                 Some(Matcher::SessionArn(arn)) => list.session_arns.entry(arn.clone()).or_default(),
                 Some(Matcher::SessionName(name)) => list.session_names.entry(name.clone()).or_default(),
                 Some(Matcher::UserId(id)) => list.user_ids.entry(id.clone()).or_default(),
-                Some(Matcher::ArnLike(_)) | None => &mut list.patterns,
+                Some(Matcher::ArnLike(pattern)) => match literal_account(pattern) {
+                    Some(account) => list.accounts.entry(account.to_owned()).or_default(),
+                    None => &mut list.patterns,
+                },
+                None => &mut list.patterns,
             };
             group.push(at);
         }
@@ -221,12 +225,22 @@ impl Matcher {
             Self::AccessKeyId(id) => is(identity.access_key_id(), id),
             Self::Account(account) => is(Some(identity.account_id()), account),
             Self::Arn(arn) => without_path(identity.canonical_arn().lowercase()) == *arn,
-            Self::ArnLike(pattern) => pattern.matches(identity.canonical_arn()),
+            // Also the ARN as STS sent it: patterns are written over sessions too.
+            Self::ArnLike(pattern) => {
+                let sent = || ArnSections::split(identity.arn()).is_ok_and(|arn| pattern.matches_sections(arn));
+                pattern.matches(identity.canonical_arn()) || sent()
+            }
             Self::SessionArn(arn) => is(Some(identity.arn()), arn),
             Self::SessionName(name) => is(identity.session_name(), name),
             Self::UserId(id) => is(identity.user_id(), id),
         }
     }
+}
+
+/// The account section of a pattern without a wildcard in it.
+fn literal_account(pattern: &RolePattern) -> Option<&str> {
+    let account = ArnSections::split(pattern.lowercase()).ok()?.account;
+    (!account.contains(['*', '?'])).then_some(account)
 }
 
 fn judged(

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::principal::{ExactArn, Principal};
+use super::principal::{ExactArn, Principal, parse_pattern};
 use super::window::{self, Standing, Window};
 use super::{EntryError, MappingError, Template};
 use crate::clock::UnixSeconds;
 use crate::diagnostic::Position;
-use crate::iam::{CanonicalArn, RolePattern, SsoRole, VerifiedIdentity};
+use crate::iam::{CanonicalArn, SsoRole, VerifiedIdentity};
 
 /// Where an entry stands: `FILE:LINE` (or an object's name), and the key path.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
@@ -139,7 +139,7 @@ impl Entry {
         match (&self.principal, self.list) {
             (Principal::Exact(exact), EntryList::Roles) => text.role_arn = Some(exact.written().to_owned()),
             (Principal::Exact(exact), EntryList::Users) => text.user_arn = Some(exact.written().to_owned()),
-            (Principal::Pattern(pattern), _) => text.role_arn_like = Some(pattern.as_str().to_owned()),
+            (Principal::Pattern(pattern), _) => text.role_arn_like = Some(pattern.1.clone()),
             (Principal::Sso(sso), _) => text.sso = Some(sso.1.clone()),
         }
         if let Some(limits) = self.limits.as_deref() {
@@ -193,7 +193,7 @@ impl Entry {
     pub fn principal_text(&self) -> String {
         match &self.principal {
             Principal::Exact(exact) => exact.written().to_owned(),
-            Principal::Pattern(pattern) => pattern.as_str().to_owned(),
+            Principal::Pattern(pattern) => pattern.1.clone(),
             Principal::Sso(sso) => sso.0.display(),
         }
     }
@@ -203,7 +203,7 @@ impl Entry {
     pub fn names(&self, arn: &CanonicalArn) -> bool {
         match &self.principal {
             Principal::Exact(exact) => **exact.key() == *arn.lowercase(),
-            Principal::Pattern(pattern) => pattern.matches(arn),
+            Principal::Pattern(pattern) => pattern.0.matches(arn),
             Principal::Sso(sso) => sso.0.matches(arn),
         }
     }
@@ -263,10 +263,10 @@ fn parse_principal(
     }
     let exact = exact.and_then(|arn| parse_role_arn(&arn, paths).map_err(|error| errors.push(error)).ok());
     let pattern = pattern.and_then(|pattern| {
-        RolePattern::role(&pattern).map_err(|reason| errors.push(EntryError::BadPattern(reason))).ok()
+        parse_pattern(&pattern, paths).map_err(|reason| errors.push(EntryError::BadPattern(reason))).ok()
     });
     let sso = text.sso.as_ref().and_then(|sso| parse_sso(sso, errors));
-    exact.map(Principal::Exact).or(sso).or(pattern.map(|pattern| Principal::Pattern(Box::new(pattern))))
+    exact.map(Principal::Exact).or(sso).or(pattern)
 }
 
 fn parse_role_arn(arn: &str, paths: RolePaths) -> Result<ExactArn, EntryError> {

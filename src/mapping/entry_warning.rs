@@ -23,8 +23,17 @@ impl Entry {
     #[must_use]
     pub fn warnings(&self) -> Vec<EntryWarning> {
         let mut warnings = Vec::new();
-        if let Principal::Exact(exact) = self.principal() {
-            principal_warnings(self.list(), exact, &mut warnings);
+        match self.principal() {
+            Principal::Exact(exact) => principal_warnings(self.list(), exact, &mut warnings),
+            Principal::Pattern(pattern) if pattern.0.lowercase().matches('/').count() > 1 => {
+                warnings.push(EntryWarning {
+                    code: "role-path-never-matches",
+                    key: "rolearnLike",
+                    what: format!("`{}` has a path, and STS never sends one: the entry matches nobody", pattern.1),
+                    cure: "leave the path out, or set server.rolePaths to ignore".to_owned(),
+                });
+            }
+            Principal::Pattern(_) | Principal::Sso(_) => {}
         }
         if let Some(pin) = self.pin().filter(|pin| self.names_roles() && pin.contains(':')) {
             warnings.push(EntryWarning {

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use super::{RolePaths, SsoText};
-use crate::iam::{CanonicalArn, RolePattern, SsoRole, strip_role_path};
+use crate::iam::{CanonicalArn, PatternError, RolePattern, SsoRole, strip_role_path};
 
 /// Whom an entry names; the rare forms are boxed, since tables hold mostly exact ARNs.
 #[derive(Clone, Debug)]
 pub(super) enum Principal {
     Exact(ExactArn),
-    Pattern(Box<RolePattern>),
+    /// The pattern that matches, and the text as written: they differ in the path when paths are ignored.
+    Pattern(Box<(RolePattern, String)>),
     Sso(Box<(SsoRole, SsoText)>),
 }
 
@@ -56,9 +57,17 @@ pub(super) fn sso_key_of(lowercase: &str) -> Option<&str> {
     is_suffix.then_some(key)
 }
 
-/// Index key of a pattern: what stands before `:role/`.
-pub(super) fn pattern_key(pattern: &str) -> Option<String> {
-    role_owner_of(&pattern.to_ascii_lowercase()).map(str::to_owned)
+/// A `rolearnLike`, without the path when paths are ignored.
+pub(super) fn parse_pattern(text: &str, paths: RolePaths) -> Result<Principal, PatternError> {
+    let pattern = RolePattern::role(text)?;
+    let pattern = match paths {
+        RolePaths::Exact => pattern,
+        RolePaths::Ignore => match strip_role_path(pattern.lowercase()) {
+            Ok(stripped) => RolePattern::role(&stripped)?,
+            Err(_) => pattern,
+        },
+    };
+    Ok(Principal::Pattern(Box::new((pattern, text.to_owned()))))
 }
 
 /// `arn:PARTITION:iam::ACCOUNT` of a lower-case canonical role ARN.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::principal::{Principal, pattern_key, role_owner_of, sso_key, sso_key_of};
+use super::principal::{Principal, role_owner_of, sso_key, sso_key_of};
 use super::{Entry, EntryList, Origin, SourceKind};
 use crate::iam::{CanonicalArn, Partition};
 
@@ -90,14 +90,15 @@ impl MappingTable {
                     table.sso.entry(sso_key(&sso.1)).or_insert(at);
                 }
                 (Principal::Pattern(pattern), _) => {
-                    table.patterns.entry(pattern_key(pattern.as_str()).unwrap_or_default()).or_default().push(at);
+                    let owner = role_owner_of(pattern.0.lowercase()).unwrap_or_default();
+                    table.patterns.entry(owner.to_owned()).or_default().push(at);
                 }
             }
         }
         let Self { patterns, entries, .. } = &mut table;
         for group in patterns.values_mut() {
             group.sort_by_cached_key(|at| match entries.get(*at).map(Entry::principal) {
-                Some(Principal::Pattern(pattern)) => Some(pattern.precedence()),
+                Some(Principal::Pattern(pattern)) => Some(pattern.0.precedence()),
                 _ => None,
             });
         }
@@ -194,7 +195,7 @@ pub fn repeated_entries(entries: &[Entry]) -> Vec<RepeatedEntry> {
         let (key, last_wins) = match again.principal() {
             Principal::Exact(exact) => (exact.key().to_string(), Some(true)),
             Principal::Sso(sso) => (format!("{}_", sso_key(&sso.1)), Some(false)),
-            Principal::Pattern(pattern) => (pattern.as_str().to_ascii_lowercase(), None),
+            Principal::Pattern(pattern) => (pattern.0.lowercase().to_owned(), None),
         };
         let Some(first) = seen.get(&key).copied() else {
             seen.insert(key, again);
