@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use aws_credential_types::Credentials;
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::rand;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 /// Who stands behind an access key, as STS would say it.
 #[derive(Clone)]
@@ -52,6 +53,18 @@ impl Principal {
             arn: format!("arn:aws:iam::{account}:user/{name}"),
             user_id: random_id("AIDA")?,
         })
+    }
+
+    /// Its keys as the token code takes them; they do not end.
+    #[must_use]
+    pub fn credentials(&self) -> Credentials {
+        Credentials::new(
+            self.access_key_id.as_str(),
+            self.secret_access_key.expose_secret(),
+            self.session_token.as_ref().map(|token| token.expose_secret().to_owned()),
+            None,
+            "demo",
+        )
     }
 
     /// Another key of the same principal, as after a rotation or a second login.

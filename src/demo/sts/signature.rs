@@ -5,7 +5,6 @@
 
 use std::time::{Duration, SystemTime};
 
-use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use aws_smithy_runtime_api::client::identity::Identity;
@@ -118,14 +117,7 @@ impl Claim {
         if self.expires.is_some() {
             settings.signature_location = SignatureLocation::QueryParams;
         }
-        let identity: Identity = Credentials::new(
-            principal.access_key_id.as_str(),
-            principal.secret_access_key.expose_secret(),
-            principal.session_token.as_ref().map(|token| token.expose_secret().to_owned()),
-            None,
-            "demo",
-        )
-        .into();
+        let identity: Identity = principal.credentials().into();
         let params = v4::SigningParams::builder()
             .identity(&identity)
             .region(&self.region)
