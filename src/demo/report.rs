@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, Table, TableStyle};
 use serde::Serialize;
 
 use super::webhook::Answer;
@@ -99,7 +99,7 @@ impl Report {
     #[must_use]
     pub fn to_text(&self) -> String {
         let mut table = Table::new();
-        table.load_preset(presets::NOTHING);
+        table.load_style(TableStyle::new());
         table.set_header(["", "what", "caller", "answer", "first", "again", "STS calls"]);
         for row in &self.rows {
             let verdict = if row.as_expected { "ok" } else { "WRONG" };

@@ -80,7 +80,7 @@ impl People {
     fn introduce(stage: &Stage) -> Result<Self, DemoError> {
         let role = |name: &str, session: &str| Principal::role_session("111122223333", name, session);
         let people = Self {
-            deployer: role("Deployer", "alice")?,
+            deployer: stage.guest().clone(),
             user: Principal::user("111122223333", "bob")?,
             sso: role("AWSReservedSSO_ViewOnly_0123456789abcdef", "carol")?,
             team: Principal::role_session("444455556666", "team-payments", "dan")?,
@@ -135,8 +135,7 @@ impl People {
         let caller = &self.newcomer;
         let token = &stage.token(caller)?;
         let unmapped = Decision::refused("not_mapped");
-        let before =
-            Question { shows: "not yet mapped", caller, token, expected: unmapped.clone(), sts_calls: 1 };
+        let before = Question { shows: "not yet mapped", caller, token, expected: unmapped.clone(), sts_calls: 1 };
         let before = stage.row(before).await?;
 
         stage.rewrite_config(&CONFIG.replace("  mapRoles:\n", ADDED_ROLE))?;

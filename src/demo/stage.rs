@@ -69,6 +69,7 @@ pub struct Stage {
     folder: TempDir,
     endpoint: StsEndpoint,
     clock: Clock,
+    guest: Principal,
 }
 
 impl Stage {
@@ -82,17 +83,25 @@ impl Stage {
         let folder = tempfile::Builder::new().prefix("iam-bridge-demo-").tempdir()?;
         let sts = Sts::start_with(clock.clone()).await?;
         let connector = Connector::fixed(sts.address(), sts.ca_pem())?;
+        let guest = Principal::role_session("111122223333", "Deployer", "alice")?;
+        sts.add(guest.clone());
         let settings = settings(&folder)?;
         std::fs::write(config_file(&folder), super::scenario::CONFIG)?;
         let server = server::start(settings, connector, clock.clone()).await?;
         let webhook = Webhook::connect(server.address(), HOST, server.ca_pem()).await?;
-        Ok(Self { webhook, server, sts, folder, endpoint, clock })
+        Ok(Self { webhook, server, sts, folder, endpoint, clock, guest })
     }
 
     /// The STS: to make principals known, and to switch it off.
     #[must_use]
     pub const fn sts(&self) -> &Sts {
         &self.sts
+    }
+
+    /// A principal that is known and mapped from the start.
+    #[must_use]
+    pub const fn guest(&self) -> &Principal {
+        &self.guest
     }
 
     /// A token signed now for this cluster.
@@ -138,7 +147,8 @@ impl Stage {
     ///
     /// # Errors
     /// [`DemoError`] when the CA file cannot be written or no token can be signed.
-    pub fn invitation(&self, principal: &Principal) -> Result<String, DemoError> {
+    pub fn invitation(&self) -> Result<String, DemoError> {
+        let principal = &self.guest;
         let ca = self.folder.path().join("ca.pem");
         std::fs::write(&ca, self.server.ca_pem())?;
         let token = self.token(principal)?;
@@ -146,9 +156,10 @@ impl Stage {
             r#"{{"apiVersion":"authentication.k8s.io/v1","kind":"TokenReview","spec":{{"token":"{}"}}}}"#,
             token.expose_secret()
         );
-        let session = principal.session_token.as_ref().map_or_else(String::new, |session| {
-            format!(" AWS_SESSION_TOKEN={}", session.expose_secret())
-        });
+        let session = principal
+            .session_token
+            .as_ref()
+            .map_or_else(String::new, |session| format!(" AWS_SESSION_TOKEN={}", session.expose_secret()));
         Ok(format!(
             "Ask it (the token is good for 15 minutes):\n\n\
              curl --silent --show-error --cacert '{ca}' -H 'Content-Type: application/json' --data '{review}' \
