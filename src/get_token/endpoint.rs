@@ -3,12 +3,10 @@
 //! Regional by default. `AWS_STS_REGIONAL_ENDPOINTS` has no effect, as in the reference; the pseudo-region `aws-global`
 //! asks for the global host.
 
-use std::sync::Arc;
-
 use http::Uri;
 
 use crate::iam::Partition;
-use crate::token::{HostForm, StsHost};
+use crate::token::{HostForm, Region, StsHost};
 
 /// Pseudo-region of the global host; its signatures name [`GLOBAL_SIGNING_REGION`].
 const GLOBAL: &str = "aws-global";
@@ -129,7 +127,7 @@ fn host(region: &str, form: EndpointForm) -> Option<StsHost> {
         (false, true) => HostForm::DualStack,
         (true, true) => HostForm::FipsDualStack,
     };
-    Some(StsHost::Regional { partition, region: Arc::from(region), form })
+    Some(StsHost::Regional { partition, region: Region::parse(region)?, form })
 }
 
 fn partition_of(region: &str) -> Partition {
