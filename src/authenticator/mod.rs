@@ -2,23 +2,25 @@
 
 mod cache;
 mod denial;
+mod flight;
 mod verifier;
 
 use std::sync::Arc;
 
 use secrecy::SecretString;
 
-pub use cache::{CacheSettings, Recall};
+pub use cache::{CacheSettings, Proof, Recall};
 pub use denial::{Denial, Reason};
 pub use verifier::Verifier;
 
-use crate::clock::Moment;
+use crate::clock::{Moment, UnixSeconds};
 use crate::iam::VerifiedIdentity;
 use crate::live::Live;
-use crate::mapping::{self, Chain, KubernetesUser, NodeNames, Origin, SourceKind};
+use crate::mapping::{self, Chain, KubernetesUser, MappingError, NodeNames, Origin, SourceKind};
 use crate::token::{Token, TokenFingerprint, TokenRules};
 
 /// Carries callers across: parse, verify, choose, render.
+#[derive(Debug)]
 pub struct Authenticator {
     rules: Live<TokenRules>,
     verifier: Verifier,
@@ -61,11 +63,20 @@ impl Authenticator {
     ) -> Result<KubernetesUser, Denial> {
         let rules = self.rules.now();
         let token = Token::parse(text, &rules, now.wall)?; // no network; also before a cache hit
-        let identity = self.verifier.verify(&token, &rules, now, trail).await?; // cache, else STS
-        let choice = trail.chosen(mapping::choose(&self.chain, &identity, now.wall)?); // the newest tables; cannot wait
-        let user = choice.render(&identity, &NodeNames::Unavailable)?;
-        self.verifier.mapped(&identity);
-        Ok(user)
+        let proof = self.verifier.verify(&token, &rules, now, trail).await?; // memory, else STS
+        let user = self.user(proof.identity(), now.wall, trail); // the newest tables; cannot wait
+        self.verifier.settle(&proof, user.is_ok(), now); // people and strangers live apart
+        Ok(user?)
+    }
+
+    fn user(
+        &self,
+        identity: &VerifiedIdentity,
+        now: UnixSeconds,
+        trail: &mut Trail,
+    ) -> Result<KubernetesUser, MappingError> {
+        let choice = trail.chosen(mapping::choose(&self.chain, identity, now)?);
+        choice.render(identity, &NodeNames::Unavailable)
     }
 }
 
