@@ -158,9 +158,7 @@ impl Reason {
 }
 
 const fn of_token(error: TokenError) -> Reason {
-    match error {
-        TokenError::TooLarge => Reason::TokenFormat,
-    }
+    if error.is_expired() { Reason::TokenExpired } else { Reason::TokenFormat }
 }
 
 const fn of_sts(error: &StsError) -> Reason {
