@@ -1,3 +1,7 @@
 //! iam-bridge: parse, run, print the error chain, exit.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    iam_bridge::cli::main(std::env::args_os())
+}

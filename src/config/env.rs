@@ -5,6 +5,8 @@
 
 use secrecy::SecretString;
 
+use crate::aws::ImdsSettings;
+
 /// What the environment said when the process began.
 #[derive(Clone, Debug, Default)]
 pub struct Env {
@@ -49,6 +51,8 @@ pub struct AwsEnv {
     pub endpoint_url: Option<String>,
     /// `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`
     pub ignore_endpoint_urls: Option<String>,
+    /// `AWS_EC2_METADATA_DISABLED` and `AWS_EC2_METADATA_SERVICE_ENDPOINT`
+    pub metadata: ImdsSettings,
 }
 
 impl Env {
@@ -81,6 +85,10 @@ impl Env {
                 endpoint_url_sts: one("AWS_ENDPOINT_URL_STS"),
                 endpoint_url: one("AWS_ENDPOINT_URL"),
                 ignore_endpoint_urls: one("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"),
+                metadata: ImdsSettings {
+                    disabled: one("AWS_EC2_METADATA_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")),
+                    endpoint: one("AWS_EC2_METADATA_SERVICE_ENDPOINT"),
+                },
             },
         }
     }

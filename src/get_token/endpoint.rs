@@ -60,11 +60,8 @@ impl StsEndpoint {
     /// # Errors
     /// [`EndpointError::BadRegion`], [`EndpointError::NoSuchForm`].
     pub fn of_region(region: &str, form: EndpointForm) -> Result<Self, EndpointError> {
-        let label = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        if region.is_empty() || region.len() > 32 || !region.bytes().all(label) || region.starts_with('-') {
-            return Err(EndpointError::BadRegion(region.to_owned()));
-        }
-        let host = host(region, form).ok_or_else(|| no_such_form(region, form))?;
+        let label = Region::parse(region).ok_or_else(|| EndpointError::BadRegion(region.to_owned()))?;
+        let host = host(label, form).ok_or_else(|| no_such_form(region, form))?;
         let signing_region = if region == GLOBAL { GLOBAL_SIGNING_REGION } else { region };
         Ok(Self {
             origin: format!("https://{}", host.name()),
@@ -113,44 +110,21 @@ impl StsEndpoint {
     }
 }
 
-fn host(region: &str, form: EndpointForm) -> Option<StsHost> {
-    if region == GLOBAL {
+fn host(region: Region, form: EndpointForm) -> Option<StsHost> {
+    if region.as_str() == GLOBAL {
         return (form == EndpointForm::default()).then_some(StsHost::Global);
     }
-    let partition = partition_of(region);
+    let partition = Partition::of_region(region.as_str()).unwrap_or(Partition::Aws);
     let form = match (form.fips, form.dual_stack) {
         (false, false) => HostForm::Regional,
-        // GovCloud's regional hosts are its FIPS hosts.
-        (true, false) if partition == Partition::AwsUsGov => HostForm::Regional,
-        (true, false) => HostForm::Fips,
-        (_, true) if is_isolated(partition) => return None,
+        (true, false) if partition.has_regional_fips() => HostForm::Fips,
+        // Its regional hosts are the FIPS ones.
+        (true, false) => HostForm::Regional,
+        (_, true) if partition.dual_stack_suffix().is_none() => return None,
         (false, true) => HostForm::DualStack,
         (true, true) => HostForm::FipsDualStack,
     };
-    Some(StsHost::Regional { partition, region: Region::parse(region)?, form })
-}
-
-fn partition_of(region: &str) -> Partition {
-    const PREFIXES: [(&str, Partition); 7] = [
-        ("cn-", Partition::AwsCn),
-        ("us-gov-", Partition::AwsUsGov),
-        ("us-iso-", Partition::AwsIso),
-        ("us-isob-", Partition::AwsIsoB),
-        ("eu-isoe-", Partition::AwsIsoE),
-        ("us-isof-", Partition::AwsIsoF),
-        ("eusc-", Partition::AwsEusc),
-    ];
-    PREFIXES
-        .into_iter()
-        .find(|(prefix, _)| region.starts_with(prefix))
-        .map_or(Partition::Aws, |(_, partition)| partition)
-}
-
-const fn is_isolated(partition: Partition) -> bool {
-    match partition {
-        Partition::AwsIso | Partition::AwsIsoB | Partition::AwsIsoE | Partition::AwsIsoF => true,
-        Partition::Aws | Partition::AwsCn | Partition::AwsUsGov | Partition::AwsEusc => false,
-    }
+    Some(StsHost::Regional { partition, region, form })
 }
 
 fn no_such_form(region: &str, form: EndpointForm) -> EndpointError {

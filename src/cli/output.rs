@@ -1,0 +1,62 @@
+//! The only printer: data to stdout, everything else to stderr, colour on a terminal only.
+//!
+//! A reader that went away is no error. Colour follows `NO_COLOR` and the terminal, as anstream judges them.
+
+use std::error::Error;
+use std::fmt::Display;
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+
+use super::Exit;
+
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const HINT: Style = AnsiColor::Cyan.on_default().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+
+/// Writes data to stdout, and says how the run ends by it.
+pub(super) fn data(text: &str) -> Exit {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Ok(()) => Exit::Good,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Good,
+        Err(error) => fail(&format!("standard output cannot be written: {error}")),
+    }
+}
+
+/// Writes one line to stderr.
+pub(super) fn line(text: impl Display) {
+    // Whoever closed stderr does not want to know.
+    let _ = writeln!(anstream::stderr().lock(), "{text}");
+}
+
+/// `warning: …`
+pub(super) fn warning(text: impl Display) {
+    line(format_args!("{WARNING}warning:{WARNING:#} {text}"));
+}
+
+/// `hint: …`
+pub(super) fn hint(text: impl Display) {
+    line(format_args!("{HINT}hint:{HINT:#} {text}"));
+}
+
+/// `error: …`, and the run has failed.
+pub(super) fn fail(text: impl Display) -> Exit {
+    line(format_args!("{ERROR}error:{ERROR:#} {text}"));
+    Exit::Failed
+}
+
+/// An error and its causes, on one line.
+pub(super) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let words = cause.to_string();
+        if !text.ends_with(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        next = cause.source();
+    }
+    text
+}
