@@ -1,14 +1,98 @@
-//! A real etcd, kube-apiserver and kubectl.
+//! A real etcd, kube-apiserver and kubectl, with the real binary as webhook and as exec plugin.
+//!
+//! Where they cannot be built the tests say so on stderr and pass; with `IAM_BRIDGE_E2E=required` they fail.
+
+mod rig;
+
+use rig::{ACCOUNT, Rig};
 
 #[test]
-fn zz_probe() {
-    let Some(bin) = crate::harness::cluster::binaries() else { return };
-    let dir = tempfile::tempdir().unwrap();
-    let kubeconfig = dir.path().join("webhook");
-    std::fs::write(&kubeconfig, "clusters:\n- name: a\n  cluster: {server: 'https://127.0.0.1:9/authenticate'}\nusers:\n- name: u\ncurrent-context: c\ncontexts:\n- name: c\n  context: {cluster: a, user: u}\n").unwrap();
-    let began = std::time::Instant::now();
-    let cluster = crate::harness::cluster::Cluster::start(&bin, &kubeconfig);
-    crate::harness::process::say_aloud(&format!("ready {:?}", began.elapsed()));
-    let who = crate::harness::process::run_ok(cluster.as_user("admin").args(["auth", "whoami", "-o", "json"]));
-    assert!(who.contains("e2e-admin"));
+fn e2e_a_mapped_user_is_seen_by_kubectl_with_get_token_as_exec_plugin() {
+    let Some(rig) = Rig::get() else { return };
+    rig.map_role("Deployer", "deployers");
+    for (session, exec_version) in [("alice", "v1"), ("amy", "v1beta1")] {
+        let principal = rig.introduce("Deployer", session, exec_version);
+        let user = rig.until_known(session);
+        let (role_id, _) = principal.user_id.split_once(':').unwrap();
+        assert_eq!(user["username"], format!("Deployer:{session}"));
+        assert_eq!(user["uid"], format!("aws-iam-authenticator:{ACCOUNT}:{role_id}"));
+        assert_eq!(user["groups"], serde_json::json!(["deployers", "system:authenticated"]));
+        for (key, value) in [
+            ("accessKeyId", principal.access_key_id.as_str()),
+            ("arn", &principal.arn),
+            ("canonicalArn", &format!("arn:aws:iam::{ACCOUNT}:role/Deployer")),
+            ("principalId", role_id),
+            ("sessionName", session),
+        ] {
+            assert_eq!(user["extra"][key], serde_json::json!([value]), "{key} of {user}");
+        }
+    }
+    assert!(rig.hosts_asked().iter().all(|host| host == "sts.eu-central-1.amazonaws.com:443"));
+}
+
+#[test]
+fn e2e_rbac_bound_to_a_mapped_group_works_and_not_more() {
+    let Some(rig) = Rig::get() else { return };
+    rig.introduce("Reader", "rita", "v1");
+    rig.map_role("Reader", "readers");
+    rig.apply(
+        "apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: readers, namespace: default}
+rules:
+- {apiGroups: [''], resources: [configmaps], verbs: [get, list]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: readers, namespace: default}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: readers}
+subjects:
+- {apiGroup: rbac.authorization.k8s.io, kind: Group, name: readers}
+",
+    );
+    rig.until_known("rita");
+    let allowed = rig.kubectl("rita", &["get", "configmaps", "--namespace", "default"]);
+    assert_eq!(allowed.code, Some(0), "{allowed:?}");
+    for more in [
+        vec!["get", "secrets", "--namespace", "default"],
+        vec!["get", "configmaps", "--namespace", "kube-system"],
+        vec!["create", "configmap", "mine", "--namespace", "default"],
+        vec!["get", "nodes"],
+    ] {
+        let refused = rig.kubectl("rita", &more);
+        assert_ne!(refused.code, Some(0), "{more:?}");
+        assert!(refused.stderr.contains("Forbidden"), "{more:?}: {refused:?}");
+        assert!(refused.stderr.contains("Reader:rita"), "{more:?}: {refused:?}");
+    }
+}
+
+#[test]
+fn e2e_an_unmapped_principal_is_refused() {
+    let Some(rig) = Rig::get() else { return };
+    rig.introduce("Stranger", "sam", "v1");
+    let refused = rig.kubectl("sam", &["get", "configmaps"]);
+    assert_ne!(refused.code, Some(0));
+    assert!(refused.stderr.contains("Unauthorized") || refused.stderr.contains("must be logged in"), "{refused:?}");
+    assert!(rig.server_log().contains("not_mapped"), "{}", rig.server_log());
+}
+
+#[test]
+fn e2e_a_mapping_edited_while_running_is_seen() {
+    let Some(rig) = Rig::get() else { return };
+    rig.introduce("Newcomer", "nora", "v1");
+    assert_eq!(rig.whoami("nora"), None);
+    rig.map_role("Newcomer", "deployers");
+    let user = rig.until_known("nora");
+    assert_eq!(user["username"], "Newcomer:nora");
+}
+
+#[test]
+fn e2e_a_denied_principal_is_refused_although_it_is_mapped() {
+    let Some(rig) = Rig::get() else { return };
+    rig.introduce("Former", "fred", "v1");
+    rig.map_role("Former", "deployers");
+    rig.until_known("fred");
+    rig.deny_role("Former");
+    rig.until_refused("fred");
+    assert!(rig.server_log().contains("denied"), "{}", rig.server_log());
 }

@@ -13,7 +13,7 @@ use rcgen::KeyPair;
 use tempfile::TempDir;
 
 use super::authority::Authority;
-use super::process::{Server, clean, run, run_ok, say_aloud};
+use super::process::{Server, clean, run, say_aloud};
 use super::waiting::until;
 
 /// Slow machines are allowed for; readiness takes 3 to 6 s.
@@ -95,18 +95,6 @@ impl Cluster {
         let mut command = clean(self.binaries.join("kubectl"));
         command.arg("--kubeconfig").arg(self.kubeconfig(user)).env("HOME", self.directory.path());
         command
-    }
-
-    /// Applies manifests as the administrator.
-    pub(crate) fn apply(&self, manifests: &str) {
-        let file = self.directory.path().join("manifests.yaml");
-        fs::write(&file, manifests).unwrap();
-        run_ok(self.as_user("admin").args(["apply", "--filename"]).arg(file));
-    }
-
-    /// What kube-apiserver wrote so far.
-    pub(crate) fn log(&self) -> String {
-        self.api_server.log()
     }
 
     /// Writes a kubeconfig; `user` holds the members of its user entry, indented by four.
