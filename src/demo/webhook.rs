@@ -1,4 +1,4 @@
-//! The API server's part: TokenReviews over TLS, on one connection that is kept.
+//! The API server's part: questions over TLS, on one connection that is kept.
 
 use std::fmt;
 use std::net::SocketAddr;

@@ -26,7 +26,7 @@ pub enum CertificateError {
     Key(#[from] rustls::Error),
 }
 
-/// Signs a leaf for the name in each ClientHello; a hello without a name gets none.
+/// Signs a leaf for the name in each `ClientHello`; a hello without a name gets none.
 pub(super) struct LeafBySni {
     issuer: Issuer<'static, KeyPair>,
     leaf_key: KeyPair,
