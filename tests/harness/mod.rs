@@ -2,6 +2,7 @@
 
 pub(crate) mod authority;
 pub(crate) mod cluster;
+pub(crate) mod desk;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod vectors;
