@@ -1,0 +1,1 @@
+//! Why a principal maps or not.
