@@ -3,6 +3,8 @@
 //! Nothing is normalised, resolved or repaired, and no part leaves this room: the parts are judged by rules 5 to 10, and
 //! what STS sees is rebuilt. What counts as a URL follows the reference's parser (Go's net/url), on printable ASCII only.
 
+use std::net::Ipv6Addr;
+
 use super::TokenError;
 
 /// The parts, as they stand in the text.
@@ -71,13 +73,14 @@ fn split_scheme(text: &str) -> Option<(&str, &str)> {
 /// Bytes and escapes that may stand in a host and its optional port, whether or not such a host exists.
 fn is_legal_host(host: &str) -> bool {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~!$&'()*+,;=:[]<>\"%".contains(&byte);
-    // What stands after a bracketed address, or from the last colon on.
-    let port = match host.strip_prefix('[') {
-        Some(bracketed) => match bracketed.rsplit_once(']') {
-            Some((_, port)) => port,
-            None => return false,
+    // What stands after a bracketed address, or from the first colon on.
+    let port = match host.split_once('[') {
+        Some(("", bracketed)) => match bracketed.rsplit_once(']') {
+            Some((address, port)) if is_ipv6(address) => port,
+            _ => return false,
         },
-        None => host.rfind(':').and_then(|at| host.get(at..)).unwrap_or_default(),
+        Some(_) => return false,
+        None => host.find(':').and_then(|at| host.get(at..)).unwrap_or_default(),
     };
     let digits = if port.is_empty() { Some("") } else { port.strip_prefix(':') };
     // An escape in a host may stand for a non-ASCII byte or for the percent sign itself.
@@ -87,6 +90,12 @@ fn is_legal_host(host: &str) -> bool {
         && digits.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
         && has_good_escapes(host)
         && host.split('%').skip(1).all(is_legal_escape)
+}
+
+/// An address, with or without a zone.
+fn is_ipv6(address: &str) -> bool {
+    let address = address.split_once("%25").map_or(address, |(address, _zone)| address);
+    address.parse::<Ipv6Addr>().is_ok()
 }
 
 fn is_legal_userinfo(userinfo: &str) -> bool {

@@ -48,6 +48,23 @@ fn vectors_of_session_names_hold() {
     });
 }
 
+#[test]
+fn an_answer_for_another_account_is_refused() {
+    let of_another = verified("444455556666", "arn:aws:iam::111122223333:user/A", "AIDAEXAMPLE");
+    assert_eq!(of_another, Err(IdentityError::AccountMismatch));
+}
+
+#[test]
+fn what_an_arn_alone_does_not_say_is_absent_not_empty() {
+    let by_arn =
+        VerifiedIdentity::from_arn("arn:aws:sts::111122223333:assumed-role/Dev/alice", None, None, None).unwrap();
+    assert_eq!(by_arn.kind(), PrincipalKind::AssumedRole);
+    assert_eq!(by_arn.account_id(), "111122223333");
+    assert_eq!((by_arn.user_id(), by_arn.session_name(), by_arn.access_key_id()), (None, None, None));
+    let user = verified("111122223333", "arn:aws:iam::111122223333:user/A", "AIDAEXAMPLE").unwrap();
+    assert_eq!(user.session_name(), Some(""));
+}
+
 fn verified(account: &str, arn: &str, user_id: &str) -> Result<VerifiedIdentity, IdentityError> {
     let answer = CallerIdentity { account: account.to_owned(), arn: arn.to_owned(), user_id: user_id.to_owned() };
     VerifiedIdentity::from_sts(&answer, "AKIAEXAMPLEEXAMPLE00", "sts.eu-central-1.amazonaws.com")
