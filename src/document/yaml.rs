@@ -1,0 +1,354 @@
+//! YAML: events of granit-parser → the flat tree, aliases expanded, merge keys merged.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+use granit_parser::{ErrorKind, Event, Marker, Options, Parser, ScalarStyle, ScanError};
+
+use super::tape::{Cell, Document, EMPTY_MAP, Kind, index};
+use super::{MAX_ALIAS_NODES, MAX_DEPTH, MAX_NODES, fault, position};
+use crate::diagnostic::{Diagnostic, Position};
+
+/// Reads the first document of `text`.
+pub(super) fn parse<'t>(file: &str, text: &'t str) -> Result<Document<'t>, Vec<Diagnostic>> {
+    let mut builder = Builder::new(file, text);
+    let mut documents = 0_usize;
+    for step in Parser::new_from_str_with_options(text, options()) {
+        let (event, span) = match step {
+            Ok(step) => step,
+            // Content behind the first document is not ours to judge, as with the reference.
+            Err(_) if documents > 1 => break,
+            Err(error) => return builder.fail(syntax(file, &error)),
+        };
+        let at = place(&span.start);
+        let done = match event {
+            Event::DocumentStart(..) => {
+                documents = documents.saturating_add(1);
+                if documents > 1 {
+                    builder.document.second = Some(at);
+                    break;
+                }
+                Ok(())
+            }
+            Event::Scalar(scalar, style, anchor, tag) => {
+                builder.tag(at, span.tag_start.as_ref().filter(|_| tag.is_some()), tag.is_some());
+                builder.scalar(&scalar, style != ScalarStyle::Plain, at, anchor)
+            }
+            Event::SequenceStart(_, anchor, tag) => {
+                builder.tag(at, span.tag_start.as_ref(), tag.is_some());
+                builder.open(Kind::List, at, anchor)
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                builder.tag(at, span.tag_start.as_ref(), tag.is_some());
+                builder.open(Kind::Map, at, anchor)
+            }
+            Event::SequenceEnd | Event::MappingEnd => builder.close(),
+            Event::Alias(anchor) => builder.alias(anchor, at),
+            _ => Ok(()),
+        };
+        if let Err(fault) = done {
+            return builder.fail(fault);
+        }
+    }
+    builder.finish()
+}
+
+fn options() -> Options {
+    let mut options = Options::default();
+    options.set_emit_comments(false);
+    options.flow_nesting_limit = MAX_DEPTH;
+    options.block_nesting_limit = MAX_DEPTH;
+    options
+}
+
+fn place(mark: &Marker) -> Position {
+    position(mark.line(), mark.col().saturating_add(1))
+}
+
+/// The parser's fault in our words where we have better ones.
+fn syntax(file: &str, error: &ScanError) -> Diagnostic {
+    let at = place(error.marker());
+    match error.kind() {
+        ErrorKind::RecursionLimitExceeded => too_deep(file, at),
+        ErrorKind::TabInBlockIndentation | ErrorKind::TabInIndentation | ErrorKind::TabNotAllowed => {
+            fault(file, at, "yaml-syntax", "a tab stands where YAML indents".to_owned(), "indent with blanks")
+        }
+        ErrorKind::UnknownAnchor => {
+            let what = "an alias refers to an anchor that is not defined before it".to_owned();
+            fault(file, at, "yaml-syntax", what, "define it with `&name` first, or quote a text that begins with `*`")
+        }
+        _ => {
+            let cure = "check indentation, brackets and quotes here and in the lines above";
+            fault(file, at, "yaml-syntax", error.info().to_owned(), cure)
+        }
+    }
+}
+
+fn too_deep(file: &str, at: Position) -> Diagnostic {
+    fault(file, at, "too-deep", format!("more than {MAX_DEPTH} collections stand within each other"), "flatten it")
+}
+
+/// The tree while it grows.
+struct Builder<'f, 't> {
+    file: &'f str,
+    document: Document<'t>,
+    open: Vec<Open>,
+    /// Completed nodes with an anchor.
+    anchors: HashMap<usize, Anchor>,
+    alias_nodes: usize,
+    faults: Vec<Diagnostic>,
+}
+
+struct Open {
+    cell: usize,
+    is_map: bool,
+    /// The key whose value comes next.
+    key: Option<usize>,
+    children: u32,
+    /// Levels of collections below.
+    height: usize,
+    anchor: usize,
+    merges: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Anchor {
+    cell: usize,
+    height: usize,
+}
+
+impl<'f, 't> Builder<'f, 't> {
+    fn new(file: &'f str, text: &'t str) -> Self {
+        let document = Document { text, decoded: String::new(), cells: Vec::new(), second: None };
+        Self { file, document, open: Vec::new(), anchors: HashMap::new(), alias_nodes: 0, faults: Vec::new() }
+    }
+
+    fn finish(mut self) -> Result<Document<'t>, Vec<Diagnostic>> {
+        if self.document.cells.is_empty() || self.document.root().is_null() {
+            self.document.cells = vec![EMPTY_MAP];
+        }
+        if self.faults.is_empty() { Ok(self.document) } else { Err(self.faults) }
+    }
+
+    fn fail(mut self, last: Diagnostic) -> Result<Document<'t>, Vec<Diagnostic>> {
+        self.faults.push(last);
+        Err(self.faults)
+    }
+
+    fn tag(&mut self, node: Position, tag: Option<&Marker>, tagged: bool) {
+        if tagged {
+            let at = tag.map_or(node, place);
+            let what = "a tag (`!…`) stands before a value".to_owned();
+            let mut fault = fault(self.file, at, "yaml-tag", what, "remove it; quote the value if it is to be text");
+            fault.key = self.path();
+            self.faults.push(fault);
+        }
+    }
+
+    /// Takes the place of the next key, value or item; `true` for a key.
+    fn take_slot(&mut self, cell: usize, is_scalar: bool, at: Position) -> Result<bool, Diagnostic> {
+        if cell >= MAX_NODES {
+            let what = format!("the file has more than {MAX_NODES} values");
+            return Err(fault(self.file, at, "too-large", what, "split it"));
+        }
+        let Some(open) = self.open.last_mut() else { return Ok(false) };
+        if open.is_map && open.key.is_none() {
+            if !is_scalar {
+                let what = "a list or map stands where a key belongs".to_owned();
+                let cure = "a value that begins with `{`, `{{` or `[` must stand in quotes";
+                let mut fault = fault(self.file, at, "yaml-key", what, cure);
+                fault.key = self.path();
+                return Err(fault);
+            }
+            open.key = Some(cell);
+            return Ok(true);
+        }
+        open.key = None;
+        open.children = open.children.saturating_add(1);
+        Ok(false)
+    }
+
+    fn scalar(&mut self, text: &Cow<'t, str>, quoted: bool, at: Position, anchor: usize) -> Result<(), Diagnostic> {
+        let cell = self.document.cells.len();
+        let is_key = self.take_slot(cell, true, at)?;
+        let (start, decoded) = self.keep(text);
+        let len = u32::try_from(text.len()).unwrap_or(u32::MAX);
+        self.document.cells.push(Cell { at, start, len, span: 1, kind: Kind::Scalar { quoted, decoded } });
+        if is_key && !quoted && text.as_ref() == "<<" {
+            if let Some(open) = self.open.last_mut() {
+                open.merges = true;
+            }
+        }
+        if anchor != 0 {
+            self.anchors.insert(anchor, Anchor { cell, height: 0 });
+        }
+        Ok(())
+    }
+
+    /// Where the text of a scalar is from now on: in the source if it stands there, else in `decoded`.
+    fn keep(&mut self, text: &str) -> (u32, bool) {
+        let source = self.document.text;
+        let offset = text.as_ptr().addr().wrapping_sub(source.as_ptr().addr());
+        if source.get(offset..offset.wrapping_add(text.len())).is_some_and(|there| std::ptr::eq(there, text)) {
+            return (u32::try_from(offset).unwrap_or(u32::MAX), false);
+        }
+        let start = self.document.decoded.len();
+        self.document.decoded.push_str(text);
+        (u32::try_from(start).unwrap_or(u32::MAX), true)
+    }
+
+    fn open(&mut self, kind: Kind, at: Position, anchor: usize) -> Result<(), Diagnostic> {
+        let cell = self.document.cells.len();
+        self.take_slot(cell, false, at)?;
+        if self.open.len() >= MAX_DEPTH {
+            return Err(too_deep(self.file, at));
+        }
+        self.document.cells.push(Cell { at, start: 0, len: 0, span: 1, kind });
+        let is_map = kind == Kind::Map;
+        self.open.push(Open { cell, is_map, key: None, children: 0, height: 0, anchor, merges: false });
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), Diagnostic> {
+        let Some(mut done) = self.open.pop() else { return Ok(()) };
+        if done.is_map && !self.has_duplicates(&done) && done.merges {
+            done.children = self.merge(&done)?;
+        }
+        let span = self.document.cells.len().saturating_sub(done.cell);
+        if let Some(cell) = self.document.cells.get_mut(done.cell) {
+            cell.start = done.children;
+            cell.span = u32::try_from(span).unwrap_or(u32::MAX);
+        }
+        if let Some(outer) = self.open.last_mut() {
+            outer.height = outer.height.max(done.height.saturating_add(1));
+        }
+        if done.anchor != 0 {
+            self.anchors.insert(done.anchor, Anchor { cell: done.cell, height: done.height.saturating_add(1) });
+        }
+        Ok(())
+    }
+
+    /// Copies what the alias stands for.
+    fn alias(&mut self, anchor: usize, at: Position) -> Result<(), Diagnostic> {
+        let Some(target) = self.anchors.get(&anchor).copied() else {
+            let what = "an alias stands inside the value it refers to".to_owned();
+            return Err(fault(self.file, at, "yaml-alias", what, "write the value out"));
+        };
+        let first = self.document.cells.get(target.cell).copied().unwrap_or(EMPTY_MAP);
+        let cells = index(first.span);
+        self.alias_nodes = self.alias_nodes.saturating_add(cells);
+        if self.alias_nodes > MAX_ALIAS_NODES {
+            let what = format!("aliases add more than {MAX_ALIAS_NODES} values");
+            return Err(fault(self.file, at, "yaml-alias-budget", what, "write the values out"));
+        }
+        if self.open.len().saturating_add(target.height) > MAX_DEPTH {
+            return Err(too_deep(self.file, at));
+        }
+        let place = self.document.cells.len();
+        self.take_slot(place, matches!(first.kind, Kind::Scalar { .. }), at)?;
+        let end = target.cell.saturating_add(cells);
+        self.document.cells.extend_from_within(target.cell.min(place)..end.min(place));
+        if let Some(outer) = self.open.last_mut() {
+            outer.height = outer.height.max(target.height);
+        }
+        Ok(())
+    }
+
+    /// Reports keys that differ at most in ASCII case.
+    fn has_duplicates(&mut self, map: &Open) -> bool {
+        let twice = self.document.repeated_keys(map.cell);
+        let outer = self.path();
+        let dot = if outer.is_empty() { "" } else { "." };
+        let faults: Vec<_> = twice
+            .into_iter()
+            .map(|cell| {
+                let (at, key) = (cell.at, self.document.text_of(cell));
+                let what = format!("the key `{key}` stands twice in one map; case does not tell keys apart");
+                let mut fault = fault(self.file, at, "duplicate-key", what, "keep one of them");
+                fault.key = format!("{outer}{dot}{key}");
+                fault
+            })
+            .collect();
+        let any = !faults.is_empty();
+        self.faults.extend(faults);
+        any
+    }
+
+    /// Replaces `<<` by the members of the maps it names; members of the map itself win, then earlier maps.
+    fn merge(&mut self, map: &Open) -> Result<u32, Diagnostic> {
+        let cells = self.document.cells.split_off(map.cell.saturating_add(1));
+        let mut taken: HashSet<String> = HashSet::new();
+        let mut sources: Vec<&[Cell]> = Vec::new();
+        let mut children = 0_u32;
+        for (key, value) in members(&cells) {
+            if matches!(key.kind, Kind::Scalar { quoted: false, .. }) && self.document.text_of(key) == "<<" {
+                let first = value.first().copied().unwrap_or(EMPTY_MAP);
+                match first.kind {
+                    Kind::Map => sources.push(value),
+                    Kind::List => sources.extend(items(value)),
+                    Kind::Scalar { .. } => sources.push(value),
+                }
+                continue;
+            }
+            taken.insert(self.document.text_of(key).to_ascii_lowercase());
+            self.document.cells.push(key);
+            self.document.cells.extend_from_slice(value);
+            children = children.saturating_add(1);
+        }
+        for source in sources {
+            let Some((first, inside)) = source.split_first().filter(|(first, _)| first.kind == Kind::Map) else {
+                let at = source.first().map(|first| first.at).unwrap_or_default();
+                let what = "`<<` merges something that is no map".to_owned();
+                return Err(fault(self.file, at, "yaml-merge", what, "name a map, or a list of maps"));
+            };
+            let _ = first;
+            for (key, value) in members(inside) {
+                if taken.insert(self.document.text_of(key).to_ascii_lowercase()) {
+                    self.document.cells.push(key);
+                    self.document.cells.extend_from_slice(value);
+                    children = children.saturating_add(1);
+                }
+            }
+        }
+        Ok(children)
+    }
+
+    /// Path of the place where the next node goes.
+    fn path(&self) -> String {
+        let mut path = String::new();
+        for open in &self.open {
+            match open.key.and_then(|key| self.document.cells.get(key)) {
+                Some(key) => {
+                    if !path.is_empty() {
+                        path.push('.');
+                    }
+                    path.push_str(self.document.text_of(*key));
+                }
+                None if !open.is_map => path.push_str(&format!("[{}]", open.children)),
+                None => {}
+            }
+        }
+        path
+    }
+}
+
+/// Keys of a map's cells, each with the cells of its value.
+fn members(cells: &[Cell]) -> impl Iterator<Item = (Cell, &[Cell])> {
+    let mut rest = cells;
+    std::iter::from_fn(move || {
+        let (key, after) = rest.split_first()?;
+        let (value, next) = after.split_at_checked(index(after.first()?.span))?;
+        rest = next;
+        Some((*key, value))
+    })
+}
+
+/// The items of a list, given with its own cell.
+fn items(list: &[Cell]) -> impl Iterator<Item = &[Cell]> {
+    let mut rest = list.get(1..).unwrap_or_default();
+    std::iter::from_fn(move || {
+        let (item, next) = rest.split_at_checked(index(rest.first()?.span))?;
+        rest = next;
+        Some(item)
+    })
+}
