@@ -1,1 +1,393 @@
-//! The config file: the reference's schema and ours.
+//! The config file: the reference's schema and our keys, typed, each with its place.
+//!
+//! Keys are told apart without case, at every depth. The mapping, deny and reserved-prefix keys are read by
+//! [`crate::sources::keys`], since they change while the server runs; all others are read here.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::pick;
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::document::{self, Faults, Member, Node, Place, Value};
+use crate::mapping::RolePaths;
+use crate::server::{DecisionLog, DenyStatus};
+use crate::sources::{FileText, keys};
+
+pub use super::pick::Given;
+
+/// Keys of the document itself; those for `get-token` and the cluster's id.
+#[derive(Clone, Debug, Default)]
+pub struct TopKeys {
+    /// `clusterID`
+    pub cluster_id: Option<Given<String>>,
+    /// `role`
+    pub role: Option<Given<String>>,
+    /// `log-verbosity`
+    pub log_verbosity: Option<Given<String>>,
+    /// `region`
+    pub region: Option<Given<String>>,
+    /// `externalID`
+    pub external_id: Option<Given<String>>,
+    /// `sessionName`
+    pub session_name: Option<Given<String>>,
+    /// `tokenOnly`
+    pub token_only: Option<Given<bool>>,
+    /// `forwardSessionName`
+    pub forward_session_name: Option<Given<bool>>,
+    /// `cache`
+    pub cache: Option<Given<bool>>,
+}
+
+/// Keys under `server`, without those that are re-read while it runs.
+#[derive(Clone, Debug, Default)]
+pub struct ServerKeys {
+    /// `partition`
+    pub partition: Option<Given<String>>,
+    /// `port`
+    pub port: Option<Given<u16>>,
+    /// `address`
+    pub address: Option<Given<String>>,
+    /// `hostname`
+    pub hostname: Option<Given<String>>,
+    /// `stateDir`
+    pub state_dir: Option<Given<String>>,
+    /// `generateKubeconfig`
+    pub generate_kubeconfig: Option<Given<String>>,
+    /// `kubeconfigPregenerated`
+    pub kubeconfig_pregenerated: Option<Given<bool>>,
+    /// `kubeconfig`
+    pub kubeconfig: Option<Given<String>>,
+    /// `master`
+    pub master: Option<Given<String>>,
+    /// `backendMode`, names as written
+    pub backend_mode: Option<Given<Vec<Given<String>>>>,
+    /// `ec2DescribeInstancesQps`
+    pub ec2_describe_instances_qps: Option<Given<i64>>,
+    /// `ec2DescribeInstancesBurst`
+    pub ec2_describe_instances_burst: Option<Given<i64>>,
+    /// `ec2DescribeInstancesRoleARN`
+    pub ec2_describe_instances_role_arn: Option<Given<String>>,
+    /// `sourceARN`
+    pub source_arn: Option<Given<String>>,
+    /// `scrubbedAccounts`
+    pub scrubbed_accounts: Option<Given<Vec<Given<String>>>>,
+    /// `dynamicfilepath`
+    pub dynamic_file_path: Option<Given<String>>,
+    /// `dynamicfileUserIDStrict`
+    pub dynamic_file_user_id_strict: Option<Given<bool>>,
+    /// `dynamicBackendModePath`
+    pub dynamic_backend_mode_path: Option<Given<String>>,
+    /// `rolePaths`
+    pub role_paths: Option<Given<RolePaths>>,
+    /// `clientCAFile`
+    pub client_ca_file: Option<Given<String>>,
+    /// `audiences`
+    pub audiences: Option<Given<Vec<Given<String>>>>,
+    /// `denyStatus`
+    pub deny_status: Option<Given<DenyStatus>>,
+    /// `healthAddress`
+    pub health_address: Option<Given<std::net::SocketAddr>>,
+    /// `metricsAddress`; `true` for `health`
+    pub metrics_on_health: Option<Given<bool>>,
+    /// `decisionLog`
+    pub decision_log: Option<Given<DecisionLog>>,
+    /// `sts`
+    pub sts: StsKeys,
+    /// `identityCache`
+    pub identity_cache: IdentityCacheKeys,
+}
+
+/// Keys under `server.sts`.
+#[derive(Clone, Debug, Default)]
+pub struct StsKeys {
+    /// `timeout`
+    pub timeout: Option<Given<Duration>>,
+    /// `maxInFlight`
+    pub max_in_flight: Option<Given<u32>>,
+    /// `strictPreflight`
+    pub strict_preflight: Option<Given<bool>>,
+    /// `allowedRegions`
+    pub allowed_regions: Option<Given<Vec<Given<String>>>>,
+    /// `connectTo`
+    pub connect_to: Option<Given<String>>,
+    /// `caBundle`
+    pub ca_bundle: Option<Given<String>>,
+}
+
+/// Keys under `server.identityCache`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct IdentityCacheKeys {
+    /// `freshFor`
+    pub fresh_for: Option<Given<Duration>>,
+    /// `staleFor`
+    pub stale_for: Option<Given<Duration>>,
+    /// `maxEntries`
+    pub max_entries: Option<Given<u32>>,
+}
+
+/// Keys of one map: those that are read, and those that belong to features which do not exist yet.
+#[derive(Clone, Copy)]
+struct Schema {
+    keys: &'static [&'static str],
+    later: &'static [&'static str],
+}
+
+/// Port of the health listener where `healthAddress` names none.
+pub const HEALTH_PORT: u16 = 21_363;
+
+const TOP: Schema = Schema { later: &[], keys: TOP_KEYS };
+const SERVER: Schema = Schema { later: LATER_KEYS, keys: SERVER_KEYS };
+const STS: Schema = Schema { later: &[], keys: STS_KEYS };
+const IDENTITY_CACHE: Schema = Schema { later: &[], keys: IDENTITY_CACHE_KEYS };
+
+const TOP_KEYS: &[&str] = &[
+    "clusterID",
+    "role",
+    "log-verbosity",
+    "region",
+    "externalID",
+    "sessionName",
+    "tokenOnly",
+    "forwardSessionName",
+    "cache",
+    "server",
+];
+const SERVER_KEYS: &[&str] = &[
+    "partition",
+    "port",
+    "address",
+    "hostname",
+    "stateDir",
+    "generateKubeconfig",
+    "kubeconfigPregenerated",
+    "kubeconfig",
+    "master",
+    "backendMode",
+    "ec2DescribeInstancesQps",
+    "ec2DescribeInstancesBurst",
+    "ec2DescribeInstancesRoleARN",
+    "sourceARN",
+    "scrubbedAccounts",
+    "dynamicfilepath",
+    "dynamicfileUserIDStrict",
+    "dynamicBackendModePath",
+    "rolePaths",
+    "clientCAFile",
+    "audiences",
+    "denyStatus",
+    "healthAddress",
+    "metricsAddress",
+    "decisionLog",
+    "sts",
+    "identityCache",
+    // Read by `sources::keys`.
+    "mapRoles",
+    "mapUsers",
+    "mapAccounts",
+    "reservedPrefixConfig",
+    "deny",
+];
+const STS_KEYS: &[&str] = &["timeout", "maxInFlight", "strictPreflight", "allowedRegions", "connectTo", "caBundle"];
+const IDENTITY_CACHE_KEYS: &[&str] = &["freshFor", "staleFor", "maxEntries"];
+const LATER_KEYS: &[&str] =
+    &["accessEntryFile", "accessPolicies", "cluster", "ec2", "eksAccessEntries", "webIdentity"];
+
+impl TopKeys {
+    /// What a command other than `server` takes from a config file: its top keys, whatever stands under `server`.
+    ///
+    /// # Errors
+    /// Every fault of the file's syntax and of these keys.
+    pub fn load(path: &Path) -> Result<Self, Vec<Diagnostic>> {
+        let file = FileText::load(path).map_err(|fault| vec![fault])?;
+        let text = document::utf8(&file.name, &file.bytes).map_err(|fault| vec![fault])?;
+        let document = document::parse(&file.name, text, file.format)?;
+        let mut faults = Faults::new(Arc::clone(&file.name));
+        let keys = Self::pick(document.root(), Severity::Warning, &mut faults);
+        if faults.any_error() { Err(faults.into_list()) } else { Ok(keys) }
+    }
+
+    /// The keys of the document's root; an unknown key is a fault of severity `unknown`.
+    pub fn pick(root: Node<'_>, unknown: Severity, faults: &mut Faults) -> Self {
+        let mut keys = Self::default();
+        each(root, &Place::Root, TOP, unknown, faults, |key, node, place, faults| match key {
+            "clusterID" => keys.cluster_id = pick::text(node, place, faults),
+            "role" => keys.role = pick::text(node, place, faults),
+            "log-verbosity" => keys.log_verbosity = pick::text(node, place, faults),
+            "region" => keys.region = pick::text(node, place, faults),
+            "externalID" => keys.external_id = pick::text(node, place, faults),
+            "sessionName" => keys.session_name = pick::text(node, place, faults),
+            "tokenOnly" => keys.token_only = pick::boolean(node, place, faults),
+            "forwardSessionName" => keys.forward_session_name = pick::boolean(node, place, faults),
+            "cache" => keys.cache = pick::boolean(node, place, faults),
+            _ => {}
+        });
+        keys
+    }
+}
+
+impl ServerKeys {
+    /// The keys under `server`; an unknown key is a fault of severity `unknown`.
+    pub fn pick(root: Node<'_>, unknown: Severity, faults: &mut Faults) -> Self {
+        let mut keys = Self::default();
+        let place = Place::Key(&Place::Root, "server");
+        let Some(server) = root.member("server") else { return keys };
+        each(server, &place, SERVER, unknown, faults, |key, node, place, faults| {
+            keys.take(key, node, place, unknown, faults);
+        });
+        keys
+    }
+
+    fn take(&mut self, key: &str, node: Node<'_>, place: &Place<'_>, unknown: Severity, faults: &mut Faults) {
+        match key {
+            "partition" => self.partition = pick::text(node, place, faults),
+            "port" => self.port = pick::number(node, place, faults, 0, u16::MAX),
+            "address" => self.address = pick::text(node, place, faults),
+            "hostname" => self.hostname = pick::text(node, place, faults),
+            "stateDir" => self.state_dir = pick::text(node, place, faults),
+            "generateKubeconfig" => self.generate_kubeconfig = pick::text(node, place, faults),
+            "kubeconfigPregenerated" => self.kubeconfig_pregenerated = pick::boolean(node, place, faults),
+            "kubeconfig" => self.kubeconfig = pick::text(node, place, faults),
+            "master" => self.master = pick::text(node, place, faults),
+            "backendMode" => self.backend_mode = pick::words(node, place, faults),
+            "ec2DescribeInstancesQps" => {
+                self.ec2_describe_instances_qps = pick::number(node, place, faults, i64::MIN, i64::MAX);
+            }
+            "ec2DescribeInstancesBurst" => {
+                self.ec2_describe_instances_burst = pick::number(node, place, faults, i64::MIN, i64::MAX);
+            }
+            "ec2DescribeInstancesRoleARN" => {
+                self.ec2_describe_instances_role_arn = pick::text(node, place, faults);
+            }
+            "sourceARN" => self.source_arn = pick::text(node, place, faults),
+            "scrubbedAccounts" => {
+                keys::warn_lost_digits(node, place, faults);
+                self.scrubbed_accounts = pick::words(node, place, faults);
+            }
+            "dynamicfilepath" => self.dynamic_file_path = pick::text(node, place, faults),
+            "dynamicfileUserIDStrict" => self.dynamic_file_user_id_strict = pick::boolean(node, place, faults),
+            "dynamicBackendModePath" => self.dynamic_backend_mode_path = pick::text(node, place, faults),
+            "rolePaths" => self.role_paths = pick::parsed(node, place, faults, role_paths),
+            "clientCAFile" => self.client_ca_file = pick::text(node, place, faults),
+            "audiences" => self.audiences = pick::words(node, place, faults),
+            "denyStatus" => self.deny_status = pick::parsed(node, place, faults, deny_status),
+            "healthAddress" => {
+                self.health_address =
+                    pick::parsed(node, place, faults, |text| pick::socket_address(text, HEALTH_PORT));
+            }
+            "metricsAddress" => self.metrics_on_health = pick::parsed(node, place, faults, metrics_address),
+            "decisionLog" => self.decision_log = pick::parsed(node, place, faults, decision_log),
+            "sts" => self.sts = StsKeys::pick(node, place, unknown, faults),
+            "identityCache" => self.identity_cache = IdentityCacheKeys::pick(node, place, unknown, faults),
+            _ => {}
+        }
+    }
+}
+
+impl StsKeys {
+    fn pick(node: Node<'_>, place: &Place<'_>, unknown: Severity, faults: &mut Faults) -> Self {
+        let mut keys = Self::default();
+        each(node, place, STS, unknown, faults, |key, node, place, faults| match key {
+            "timeout" => keys.timeout = pick::duration(node, place, faults),
+            "maxInFlight" => keys.max_in_flight = pick::number(node, place, faults, 1, 4096),
+            "strictPreflight" => keys.strict_preflight = pick::boolean(node, place, faults),
+            "allowedRegions" => keys.allowed_regions = pick::words(node, place, faults),
+            "connectTo" => keys.connect_to = pick::parsed(node, place, faults, pick::host_and_port),
+            "caBundle" => keys.ca_bundle = pick::text(node, place, faults),
+            _ => {}
+        });
+        keys
+    }
+}
+
+impl IdentityCacheKeys {
+    fn pick(node: Node<'_>, place: &Place<'_>, unknown: Severity, faults: &mut Faults) -> Self {
+        let mut keys = Self::default();
+        each(node, place, IDENTITY_CACHE, unknown, faults, |key, node, place, faults| match key {
+            "freshFor" => keys.fresh_for = pick::duration(node, place, faults),
+            "staleFor" => keys.stale_for = pick::duration(node, place, faults),
+            "maxEntries" => keys.max_entries = pick::number(node, place, faults, 1, 10_000_000),
+            _ => {}
+        });
+        keys
+    }
+}
+
+/// Shows `take` every known key of a map by its own spelling, and reports the others.
+fn each<'d>(
+    map: Node<'d>,
+    place: &Place<'_>,
+    schema: Schema,
+    unknown: Severity,
+    faults: &mut Faults,
+    mut take: impl FnMut(&'static str, Node<'d>, &Place<'_>, &mut Faults),
+) {
+    let members = match map.value() {
+        Value::Map(members) => members,
+        Value::Scalar(scalar) if scalar.is_null() => return,
+        Value::List(_) | Value::Scalar(_) => {
+            let what = format!("{} stands where a map belongs", map.kind());
+            faults.error(map.at(), place, "bad-type", what, "write keys and values");
+            return;
+        }
+    };
+    for member in members {
+        let here = Place::Key(place, member.key);
+        if let Some(key) = document::known(schema.keys, member.key) {
+            take(key, member.value, &here, faults);
+        } else if let Some(key) = document::known(schema.later, member.key) {
+            let what = format!("`{key}` is not available in this version");
+            faults.error(member.at, &here, "not-available", what, "remove it");
+        } else {
+            report_unknown(member, &here, schema.keys, unknown, faults);
+        }
+    }
+}
+
+fn report_unknown(
+    member: Member<'_>,
+    place: &Place<'_>,
+    keys: &[&'static str],
+    unknown: Severity,
+    faults: &mut Faults,
+) {
+    let cure = match document::nearest(keys, member.key) {
+        _ if member.key.eq_ignore_ascii_case("defaultRole") => "the key that is read is `role`".to_owned(),
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "remove it".to_owned(),
+    };
+    faults.add(unknown, member.at, place, "unknown-key", format!("the key `{}` is not known", member.key), &cure);
+}
+
+fn role_paths(text: &str) -> Result<RolePaths, String> {
+    match text {
+        "exact" => Ok(RolePaths::Exact),
+        "ignore" => Ok(RolePaths::Ignore),
+        _ => Err(format!("`{text}` is neither `exact` nor `ignore`")),
+    }
+}
+
+fn deny_status(text: &str) -> Result<DenyStatus, String> {
+    match text {
+        "403" => Ok(DenyStatus::Forbidden),
+        "200" => Ok(DenyStatus::Ok),
+        _ => Err(format!("`{text}` is neither 403 nor 200")),
+    }
+}
+
+fn metrics_address(text: &str) -> Result<bool, String> {
+    match text {
+        "health" => Ok(true),
+        "webhook" => Ok(false),
+        _ => Err(format!("`{text}` is neither `health` nor `webhook`")),
+    }
+}
+
+fn decision_log(text: &str) -> Result<DecisionLog, String> {
+    match text {
+        "" => Err("the value is empty; write stderr, off or a path".to_owned()),
+        "off" => Ok(DecisionLog::Off),
+        "stderr" => Ok(DecisionLog::Stderr),
+        path => Ok(DecisionLog::File(PathBuf::from(path))),
+    }
+}

@@ -2,10 +2,10 @@
 //!
 //! Precedence: explicit flag, then environment, then config file, then default.
 
-pub mod client_keys;
 pub mod env;
 pub mod feature_gates;
 pub mod file;
 pub mod flags;
 pub mod get_token;
+mod pick;
 pub mod server;

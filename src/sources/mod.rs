@@ -14,9 +14,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+mod file_text;
 pub mod keys;
 mod mounted_file;
 mod watched_file;
+
+pub use file_text::{FileText, format_of, read_regular};
 
 use crate::diagnostic::Diagnostic;
 use crate::iam::Partition;

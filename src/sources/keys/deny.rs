@@ -1,0 +1,62 @@
+//! `deny`: who is refused whatever the mappings say. A fault here would let somebody in, so every one is an error.
+
+use std::sync::Arc;
+
+use super::{exact_text, map_list, report_unknown};
+use crate::diagnostic::Severity;
+use crate::document::{Faults, Node, Place, Value, known};
+use crate::mapping::{DenyEntry, DenyEntryError, DenyList, DenyText, Origin};
+
+const KEYS: &[&str] = &["arn", "arnLike", "account", "userID", "accessKeyID", "sessionName", "reason"];
+
+/// The deny list. Values are taken as they stand: an account id keeps its leading zero without quotes too.
+pub fn parse_deny(node: Option<Node<'_>>, file: &Arc<str>, faults: &mut Faults) -> DenyList {
+    let server = Place::Key(&Place::Root, "server");
+    let place = Place::Key(&server, "deny");
+    let entries = map_list(node, &place, faults)
+        .enumerate()
+        .filter_map(|(number, item)| entry(item, &Place::Item(&place, number), file, faults))
+        .collect();
+    DenyList::new(entries)
+}
+
+fn entry(node: Node<'_>, place: &Place<'_>, file: &Arc<str>, faults: &mut Faults) -> Option<DenyEntry> {
+    let Value::Map(members) = node.value() else {
+        faults.error(node.at(), place, "bad-type", format!("{} stands where a deny entry belongs", node.kind()), "");
+        return None;
+    };
+    let mut text = DenyText::default();
+    for member in members {
+        let here = Place::Key(place, member.key);
+        let Some(key) = known(KEYS, member.key) else {
+            report_unknown(member, &here, KEYS, Severity::Error, faults);
+            continue;
+        };
+        let value = exact_text(member.value, &here, faults);
+        if key != "reason" && value.as_deref().is_none_or(str::is_empty) {
+            faults.error(member.value.at(), &here, "empty-matcher", "the matcher is empty".to_owned(), "remove it, or write whom it denies");
+            continue;
+        }
+        match key {
+            "arn" => text.arn = value,
+            "arnLike" => text.arn_like = value,
+            "account" => text.account = value,
+            "userID" => text.user_id = value,
+            "accessKeyID" => text.access_key_id = value,
+            "sessionName" => text.session_name = value,
+            _ => text.reason = value,
+        }
+    }
+    match DenyEntry::parse(&text, Origin { place: Arc::clone(file), at: node.at() }) {
+        Ok(entry) => Some(entry),
+        Err(error) => {
+            let (at, key) = match &error {
+                DenyEntryError::NoMatcher => (node.at(), None),
+                DenyEntryError::BadMatcher(key, _) => (node.member(key).unwrap_or(node).at(), Some(*key)),
+            };
+            let inner = key.map(|key| Place::Key(place, key));
+            faults.error(at, inner.as_ref().unwrap_or(place), "bad-deny-entry", error.to_string(), "");
+            None
+        }
+    }
+}

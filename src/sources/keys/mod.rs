@@ -1,0 +1,141 @@
+//! The keys that change while the server runs: `mapRoles`, `mapUsers`, `mapAccounts`, `deny` and
+//! `reservedPrefixConfig` under `server`. Node → typed, every fault with its place.
+//!
+//! The source re-reads them, `config` and `check` judge a whole file by them, `explain` reads server configs by them:
+//! one parser, so none can disagree. What the reference accepts is accepted (a list of one entry without its dash, a
+//! number for a name, `a,b` for a list); what it swallows in silence is told.
+
+mod accounts;
+mod deny;
+mod entries;
+mod reserved;
+
+use std::sync::Arc;
+
+pub use accounts::{parse_accounts, warn_lost_digits};
+pub use deny::parse_deny;
+pub use entries::{entry_text, parse_entries};
+pub use reserved::{ReservedEntry, parse_reserved, reserved_entries};
+
+use crate::diagnostic::Severity;
+use crate::document::{Faults, Items, Member, Node, Place, Value, nearest};
+use crate::iam::Partition;
+use crate::mapping::{DenyList, Entry, EntryList, MappingTable, ReservedPrefixes, RolePaths, SourceKind, TableSettings};
+
+/// What judging the keys depends on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct KeySettings {
+    /// `server.partition`
+    pub partition: Partition,
+    /// `server.rolePaths`
+    pub role_paths: RolePaths,
+    /// Gate `SSORoleMatch`: `false` leaves SSO entries out of the table.
+    pub sso_roles: bool,
+    /// How an unknown key of a mapping entry counts.
+    pub unknown: Severity,
+}
+
+/// All of the keys, judged.
+#[derive(Debug)]
+pub struct Mappings {
+    /// `deny`
+    pub deny: DenyList,
+    /// `reservedPrefixConfig`
+    pub reserved: ReservedPrefixes,
+    /// `mapRoles`, `mapUsers`, `mapAccounts`
+    pub table: MappingTable,
+}
+
+/// Reads the keys under `server` of a document's root. Usable only if `faults` holds no error afterwards.
+pub fn parse_mappings(root: Node<'_>, settings: KeySettings, faults: &mut Faults) -> Mappings {
+    let server = root.member("server");
+    let of = |key| server.and_then(|server| server.member(key));
+    let file = Arc::clone(faults.file());
+    let roles = parse_entries(of("mapRoles"), EntryList::Roles, settings, &file, faults);
+    let users = parse_entries(of("mapUsers"), EntryList::Users, settings, &file, faults);
+    let accounts = parse_accounts(of("mapAccounts"), faults);
+    let deny = parse_deny(of("deny"), &file, faults);
+    let reserved = parse_reserved(of("reservedPrefixConfig"), faults);
+    let table = TableSettings { source: SourceKind::MountedFile, partition: settings.partition };
+    Mappings { deny, reserved, table: new_table(table, roles, users, accounts) }
+}
+
+fn new_table(settings: TableSettings, roles: Vec<Entry>, users: Vec<Entry>, accounts: Vec<String>) -> MappingTable {
+    MappingTable::new(settings, roles, users, accounts)
+}
+
+/// A list of maps as the reference decodes it.
+enum MapList<'d> {
+    /// Absent, null, empty, or nothing that could be such a list (a fault).
+    None,
+    /// The usual.
+    Many(Items<'d>),
+    /// One map without the list around it.
+    One(Node<'d>),
+}
+
+/// Judges that `node` is a list of maps; its items are judged by the caller.
+fn map_list<'d>(node: Option<Node<'d>>, place: &Place<'_>, faults: &mut Faults) -> MapList<'d> {
+    let Some(node) = node else { return MapList::None };
+    match node.value() {
+        Value::List(items) => MapList::Many(items),
+        Value::Map(members) if members.count_left() == 0 => MapList::None,
+        Value::Map(_) => {
+            let what = "one entry stands without the list around it".to_owned();
+            faults.warning(node.at(), place, "not-a-list", what, "begin it with `- `");
+            MapList::One(node)
+        }
+        Value::Scalar(scalar) if scalar.is_null() || scalar.text.is_empty() => MapList::None,
+        Value::Scalar(_) => {
+            faults.error(node.at(), place, "bad-type", "a text stands where a list of entries belongs".to_owned(), "");
+            MapList::None
+        }
+    }
+}
+
+impl<'d> Iterator for MapList<'d> {
+    type Item = Node<'d>;
+
+    fn next(&mut self) -> Option<Node<'d>> {
+        match self {
+            Self::None => None,
+            Self::Many(items) => items.next(),
+            Self::One(node) => {
+                let node = *node;
+                *self = Self::None;
+                Some(node)
+            }
+        }
+    }
+}
+
+/// A scalar as the reference makes a mapping's text of it; tells when that is not what stands there.
+fn field_text(node: Node<'_>, place: &Place<'_>, faults: &mut Faults) -> Option<String> {
+    let Some(scalar) = node.scalar() else {
+        faults.error(node.at(), place, "bad-type", format!("{} stands where a text belongs", node.kind()), "");
+        return None;
+    };
+    let text = scalar.to_mapping_text();
+    if text != scalar.text && !scalar.is_null() {
+        let what = format!("`{}` without quotes is read as `{text}`", scalar.text);
+        faults.warning(node.at(), place, "unquoted-value", what, "put it in quotes");
+    }
+    Some(text)
+}
+
+/// A scalar's text as it stands, for keys that the reference does not have.
+fn exact_text(node: Node<'_>, place: &Place<'_>, faults: &mut Faults) -> Option<String> {
+    match node.scalar() {
+        Some(scalar) if scalar.is_null() => None,
+        Some(scalar) => Some(scalar.text.to_owned()),
+        None => {
+            faults.error(node.at(), place, "bad-type", format!("{} stands where a text belongs", node.kind()), "");
+            None
+        }
+    }
+}
+
+fn report_unknown(member: Member<'_>, place: &Place<'_>, keys: &[&'static str], severity: Severity, faults: &mut Faults) {
+    let cure = nearest(keys, member.key).map_or_else(|| "remove it".to_owned(), |near| format!("did you mean `{near}`?"));
+    faults.add(severity, member.at, place, "unknown-key", format!("the key `{}` is not known here", member.key), &cure);
+}
