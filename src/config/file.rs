@@ -190,8 +190,7 @@ const SERVER_KEYS: &[&str] = &[
 ];
 const STS_KEYS: &[&str] = &["timeout", "maxInFlight", "strictPreflight", "allowedRegions", "connectTo", "caBundle"];
 const IDENTITY_CACHE_KEYS: &[&str] = &["freshFor", "staleFor", "maxEntries"];
-const LATER_KEYS: &[&str] =
-    &["accessEntryFile", "accessPolicies", "cluster", "ec2", "eksAccessEntries", "webIdentity"];
+const LATER_KEYS: &[&str] = &["accessEntryFile", "accessPolicies", "cluster", "ec2", "eksAccessEntries", "webIdentity"];
 
 impl TopKeys {
     /// What a command other than `server` takes from a config file: its top keys, whatever stands under `server`.
@@ -272,8 +271,7 @@ impl ServerKeys {
             "audiences" => self.audiences = pick::words(node, place, faults),
             "denyStatus" => self.deny_status = pick::parsed(node, place, faults, deny_status),
             "healthAddress" => {
-                self.health_address =
-                    pick::parsed(node, place, faults, |text| pick::socket_address(text, HEALTH_PORT));
+                self.health_address = pick::parsed(node, place, faults, |text| pick::socket_address(text, HEALTH_PORT));
             }
             "metricsAddress" => self.metrics_on_health = pick::parsed(node, place, faults, metrics_address),
             "decisionLog" => self.decision_log = pick::parsed(node, place, faults, decision_log),

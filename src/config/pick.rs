@@ -70,7 +70,13 @@ pub(super) fn boolean(node: Node<'_>, place: &Place<'_>, faults: &mut Faults) ->
     match scalar.to_bool() {
         Some(value) => given(node, value),
         None => {
-            faults.error(node.at(), place, "bad-value", format!("`{}` is not a boolean", scalar.text), "write true or false");
+            faults.error(
+                node.at(),
+                place,
+                "bad-value",
+                format!("`{}` is not a boolean", scalar.text),
+                "write true or false",
+            );
             None
         }
     }
@@ -101,7 +107,9 @@ pub(super) fn duration(node: Node<'_>, place: &Place<'_>, faults: &mut Faults) -
     parsed(node, place, faults, |text| {
         let seconds = text.parse().ok().map(Duration::from_secs);
         let spelled = || text.parse::<jiff::SignedDuration>().ok().and_then(|length| Duration::try_from(length).ok());
-        seconds.or_else(spelled).ok_or_else(|| format!("`{text}` is not a duration; write 150s, 5m or a number of seconds"))
+        seconds
+            .or_else(spelled)
+            .ok_or_else(|| format!("`{text}` is not a duration; write 150s, 5m or a number of seconds"))
     })
 }
 
@@ -134,7 +142,8 @@ pub(super) fn words(node: Node<'_>, place: &Place<'_>, faults: &mut Faults) -> P
 
 /// `IP:PORT`, `[IP]:PORT`, `:PORT` (all interfaces), or an IP alone with `port`.
 pub(super) fn socket_address(text: &str, port: u16) -> Result<SocketAddr, String> {
-    let all = || text.strip_prefix(':').and_then(|port| port.parse().ok()).map(|port| (Ipv6Addr::UNSPECIFIED, port).into());
+    let all =
+        || text.strip_prefix(':').and_then(|port| port.parse().ok()).map(|port| (Ipv6Addr::UNSPECIFIED, port).into());
     let alone = || text.parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, port));
     text.parse().ok().or_else(all).or_else(alone).ok_or_else(|| format!("`{text}` is not IP:PORT"))
 }

@@ -17,7 +17,13 @@ pub(super) fn parse<'t>(file: &str, text: &'t str) -> Result<Document<'t>, Vec<D
         let at = position(error.line(), error.column().max(1));
         let told = error.to_string();
         let what = told.rsplit_once(" at line ").map_or(told.as_str(), |(what, _)| what).to_owned();
-        return Err(vec![fault(file, at, "json-syntax", what, "a .json file must keep to JSON's rules; use .yaml for YAML")]);
+        return Err(vec![fault(
+            file,
+            at,
+            "json-syntax",
+            what,
+            "a .json file must keep to JSON's rules; use .yaml for YAML",
+        )]);
     }
     let mut walk = Walk { file, document, at: 0, line: 1, column: 1, open: Vec::new(), faults: Vec::new() };
     match walk.run() {

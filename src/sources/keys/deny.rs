@@ -34,7 +34,13 @@ fn entry(node: Node<'_>, place: &Place<'_>, file: &Arc<str>, faults: &mut Faults
         };
         let value = exact_text(member.value, &here, faults);
         if key != "reason" && value.as_deref().is_none_or(str::is_empty) {
-            faults.error(member.value.at(), &here, "empty-matcher", "the matcher is empty".to_owned(), "remove it, or write whom it denies");
+            faults.error(
+                member.value.at(),
+                &here,
+                "empty-matcher",
+                "the matcher is empty".to_owned(),
+                "remove it, or write whom it denies",
+            );
             continue;
         }
         match key {

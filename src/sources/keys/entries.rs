@@ -125,7 +125,13 @@ pub fn entry_text(
         Value::Scalar(scalar) if scalar.is_null() => return Some(text),
         Value::List(_) | Value::Scalar(_) => {
             let what = format!("{} stands where an entry belongs", node.kind());
-            faults.error(node.at(), place, "bad-type", what, "write `rolearn:` or `userarn:`, `username:` and `groups:`");
+            faults.error(
+                node.at(),
+                place,
+                "bad-type",
+                what,
+                "write `rolearn:` or `userarn:`, `username:` and `groups:`",
+            );
             return None;
         }
     };
@@ -169,7 +175,13 @@ fn take(
             Some(Some(value)) => text.allow_privileged = value,
             None if node.is_null() => {}
             Some(None) | None => {
-                faults.error(node.at(), place, "bad-value", "the value is not a boolean".to_owned(), "write true or false");
+                faults.error(
+                    node.at(),
+                    place,
+                    "bad-value",
+                    "the value is not a boolean".to_owned(),
+                    "write true or false",
+                );
             }
         },
         _ => {}
@@ -206,7 +218,10 @@ fn judge_unknown(
     let lower = member.key.to_ascii_lowercase();
     let edits = |guard: &&&str| strsim::damerau_levenshtein(&lower, &guard.to_ascii_lowercase()) <= TYPO;
     if let Some(meant) = GUARDS.iter().find(edits) {
-        let what = format!("the key `{}` is not known, and looks like `{meant}`, without which the entry would be wide open", member.key);
+        let what = format!(
+            "the key `{}` is not known, and looks like `{meant}`, without which the entry would be wide open",
+            member.key
+        );
         faults.error(member.at, place, "misspelt-guard", what, &format!("write `{meant}`, or remove the key"));
         return false;
     }
@@ -255,12 +270,18 @@ pub(super) fn text_list(node: Node<'_>, place: &Place<'_>, faults: &mut Faults) 
             .collect(),
         Value::Map(members) if members.count_left() == 0 => Vec::new(),
         Value::Map(_) => {
-            faults.error(node.at(), place, "bad-type", "a map stands where a list belongs".to_owned(), "begin each item with `- `");
+            faults.error(
+                node.at(),
+                place,
+                "bad-type",
+                "a map stands where a list belongs".to_owned(),
+                "begin each item with `- `",
+            );
             Vec::new()
         }
         Value::Scalar(scalar) if scalar.is_null() || scalar.text.is_empty() => Vec::new(),
-        Value::Scalar(_) => field_text(node, place, faults)
-            .map(|text| text.split(',').map(str::to_owned).collect())
-            .unwrap_or_default(),
+        Value::Scalar(_) => {
+            field_text(node, place, faults).map(|text| text.split(',').map(str::to_owned).collect()).unwrap_or_default()
+        }
     }
 }

@@ -20,7 +20,9 @@ pub use reserved::{ReservedEntry, parse_reserved, reserved_entries};
 use crate::diagnostic::Severity;
 use crate::document::{Faults, Items, Member, Node, Place, Value, nearest};
 use crate::iam::Partition;
-use crate::mapping::{DenyList, Entry, EntryList, MappingTable, ReservedPrefixes, RolePaths, SourceKind, TableSettings};
+use crate::mapping::{
+    DenyList, Entry, EntryList, MappingTable, ReservedPrefixes, RolePaths, SourceKind, TableSettings,
+};
 
 /// What judging the keys depends on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -135,7 +137,14 @@ fn exact_text(node: Node<'_>, place: &Place<'_>, faults: &mut Faults) -> Option<
     }
 }
 
-fn report_unknown(member: Member<'_>, place: &Place<'_>, keys: &[&'static str], severity: Severity, faults: &mut Faults) {
-    let cure = nearest(keys, member.key).map_or_else(|| "remove it".to_owned(), |near| format!("did you mean `{near}`?"));
+fn report_unknown(
+    member: Member<'_>,
+    place: &Place<'_>,
+    keys: &[&'static str],
+    severity: Severity,
+    faults: &mut Faults,
+) {
+    let cure =
+        nearest(keys, member.key).map_or_else(|| "remove it".to_owned(), |near| format!("did you mean `{near}`?"));
     faults.add(severity, member.at, place, "unknown-key", format!("the key `{}` is not known here", member.key), &cure);
 }

@@ -30,7 +30,13 @@ pub fn parse_reserved(node: Option<Node<'_>>, faults: &mut Faults) -> ReservedPr
         // Names are compared exactly; deprecated ones are not translated, as in the reference.
         let Some(kind) = SourceKind::ALL.into_iter().find(|kind| kind.as_str() == entry.backend_mode) else {
             let what = format!("`{}` is no source, so these prefixes reserve nothing", entry.backend_mode);
-            faults.warning(entry.at, &here, "unknown-backend-mode", what, "name MountedFile, EKSConfigMap, CRD or DynamicFile");
+            faults.warning(
+                entry.at,
+                &here,
+                "unknown-backend-mode",
+                what,
+                "name MountedFile, EKSConfigMap, CRD or DynamicFile",
+            );
             continue;
         };
         let prefixes: Vec<String> = entry.prefixes.into_iter().filter(|prefix| !prefix.is_empty()).collect();
