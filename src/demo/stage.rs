@@ -14,7 +14,6 @@ use crate::aws::{Connector, ConnectorError, StsSettings};
 use crate::clock::{Clock, UnixSeconds};
 use crate::get_token::{self, EndpointError, EndpointForm, PresignError, StsEndpoint};
 use crate::iam::Partition;
-use crate::mapping::{RolePaths, ScrubbedAccounts, SourceKind};
 use crate::server::{self, DecisionLog, DenyStatus, Limits, Running, Settings};
 use crate::sources::SourceSettings;
 use crate::token::{ClusterId, ClusterIdError, TokenRules};
@@ -212,14 +211,7 @@ fn settings(folder: &TempDir) -> Result<Settings, DemoError> {
             stale_for: Duration::from_secs(300),
             max_entries: 1_000,
         },
-        sources: SourceSettings {
-            backend_modes: vec![SourceKind::MountedFile],
-            config_file: Some(config_file(folder)),
-            partition: Partition::Aws,
-            role_paths: RolePaths::Exact,
-            sso_roles: true,
-            scrubbed: ScrubbedAccounts::default(),
-        },
+        sources: SourceSettings::mounted_file(config_file(folder)),
         address: loopback,
         hostname: HOST.to_owned(),
         state_dir: folder.path().to_owned(),

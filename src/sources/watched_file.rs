@@ -1,1 +1,235 @@
-//! A file that is watched: symlink swaps, rename-over, in-place writes; a poll where watching fails.
+//! A file that is watched: symlink swaps, rename-over, in-place writes, seen within 2 s in every case.
+//!
+//! The *directory* is watched, since a mounted ConfigMap changes by swapping the `..data` link beside the file and an
+//! editor by renaming over it. A poll each second stands behind it: for writes through a link into another directory,
+//! for a directory that was replaced, for file systems that tell nothing, and where no watch is left to have. What
+//! counts is the content: an unchanged one is no change, whatever happened to its times.
+
+use std::fs::{self, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use aws_lc_rs::digest;
+use notify::event::{AccessKind, AccessMode};
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::sync::Notify;
+use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
+
+use super::read_regular;
+
+/// Pause between two looks where no event tells of a change.
+const POLL: Duration = Duration::from_secs(1);
+/// A file written in place is taken once it has not been touched for this long.
+const QUIET: Duration = Duration::from_millis(50);
+/// Looks at a file that is written again and again, before it is taken as it is.
+const MAX_LOOKS: usize = 10;
+/// Up to this size the poll reads the file; beyond, only when its inode tells of a change.
+const CHEAP_BYTES: u64 = 1024 * 1024;
+
+/// SHA-256 of a file's content.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Digest([u8; 32]);
+
+impl Digest {
+    /// Of `bytes`.
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        Self(digest::digest(&digest::SHA256, bytes).as_ref().try_into().unwrap_or_default())
+    }
+}
+
+/// What a look at the file showed.
+#[derive(Debug)]
+pub(super) enum Look {
+    /// Other content than at the last look.
+    Changed(Vec<u8>, Digest),
+    /// It cannot be read.
+    Failed(io::Error),
+    /// The content of the last look, or the same failure.
+    Same,
+}
+
+/// The watcher: one reader, no thread of its own beside notify's.
+#[derive(Debug)]
+pub(super) struct WatchedFile {
+    path: Arc<Path>,
+    bell: Arc<Bell>,
+    poll: Interval,
+    watcher: Option<RecommendedWatcher>,
+    /// Inode of the directory under watch.
+    directory: Option<(u64, u64)>,
+    seen: Option<Seen>,
+}
+
+/// Rung by notify.
+#[derive(Debug, Default)]
+struct Bell {
+    notify: Notify,
+    /// Whether an event named the file itself, or a link of a mounted ConfigMap.
+    named: AtomicBool,
+}
+
+/// What the last look showed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Seen {
+    /// `None` when the file could not be read.
+    digest: Option<Digest>,
+    failure: Option<String>,
+    inode: Option<Inode>,
+}
+
+/// What changes when a file is replaced or written to; `ctime` cannot be set back.
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Inode {
+    real_path: PathBuf,
+    id: (u64, u64),
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl WatchedFile {
+    /// Begins to watch. A file or directory that does not exist yet is no fault: the poll will see it.
+    pub(super) fn new(path: &Path) -> Self {
+        let mut poll = interval(POLL);
+        poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        poll.reset();
+        let path: Arc<Path> = path.into();
+        let mut file = Self { path, bell: Arc::default(), poll, watcher: None, directory: None, seen: None };
+        file.watch();
+        file
+    }
+
+    /// Waits until the file may have changed; `true` when a look must read it.
+    pub(super) async fn rung(&mut self) -> bool {
+        tokio::select! {
+            () = self.bell.notify.notified() => self.bell.named.swap(false, Ordering::AcqRel),
+            _ = self.poll.tick() => {
+                self.watch();
+                false
+            }
+        }
+    }
+
+    /// Looks at the file, and again while somebody writes to it in place.
+    pub(super) async fn look(&mut self, must_read: bool) -> Look {
+        let was_at = self.seen.as_ref().and_then(|seen| seen.inode.as_ref()).map(|inode| inode.real_path.clone());
+        let mut look = self.look_once(must_read).await;
+        for _ in 0..MAX_LOOKS {
+            let is_at = self.seen.as_ref().and_then(|seen| seen.inode.as_ref()).map(|inode| &inode.real_path);
+            // Another real path is a swapped link: what it points to was complete before.
+            if matches!(look, Look::Same) || is_at.is_some() && is_at != was_at.as_ref() && was_at.is_some() {
+                break;
+            }
+            let _ = timeout(QUIET, self.bell.notify.notified()).await;
+            match self.look_once(true).await {
+                Look::Same => break,
+                newer => look = newer,
+            }
+        }
+        look
+    }
+
+    /// Reads the file away from the runtime's threads.
+    pub(super) async fn look_once(&mut self, must_read: bool) -> Look {
+        let (path, seen) = (Arc::clone(&self.path), self.seen.clone());
+        let read = tokio::task::spawn_blocking(move || read(&path, seen.as_ref(), must_read)).await;
+        match read {
+            Ok(Some((look, seen))) => {
+                self.seen = Some(seen);
+                look
+            }
+            Ok(None) => Look::Same,
+            Err(ended) => Look::Failed(io::Error::other(ended)),
+        }
+    }
+
+    /// Watches the directory, if it is not the one that is watched already.
+    fn watch(&mut self) {
+        let directory = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let inode = fs::metadata(directory).ok().map(|about| (about.dev(), about.ino()));
+        if inode == self.directory && (self.watcher.is_some() || inode.is_none()) {
+            return;
+        }
+        let first_try = self.directory != inode;
+        self.directory = inode;
+        match watcher(directory, &self.path, Arc::clone(&self.bell)) {
+            Ok(watcher) => self.watcher = Some(watcher),
+            Err(error) => {
+                self.watcher = None;
+                if first_try {
+                    tracing::warn!(path = %self.path.display(), error = %error, "file is polled each second: its directory cannot be watched");
+                }
+            }
+        }
+        self.bell.notify.notify_one();
+    }
+}
+
+fn watcher(directory: &Path, file: &Path, bell: Arc<Bell>) -> notify::Result<RecommendedWatcher> {
+    let name = file.file_name().map(ToOwned::to_owned);
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+        let named = match &event {
+            // Our own opening and reading is told too.
+            Ok(event) if is_reading(&event.kind) => return,
+            Ok(event) => event
+                .paths
+                .iter()
+                .filter_map(|path| path.file_name())
+                .any(|changed| Some(changed) == name.as_deref() || changed.as_encoded_bytes().starts_with(b"..")),
+            Err(_) => true,
+        };
+        if named {
+            bell.named.store(true, Ordering::Release);
+        }
+        bell.notify.notify_one();
+    })?;
+    watcher.watch(directory, RecursiveMode::NonRecursive)?;
+    Ok(watcher)
+}
+
+const fn is_reading(kind: &EventKind) -> bool {
+    match kind {
+        EventKind::Access(AccessKind::Close(AccessMode::Write)) => false,
+        EventKind::Access(_) => true,
+        EventKind::Any | EventKind::Create(_) | EventKind::Modify(_) | EventKind::Remove(_) | EventKind::Other => false,
+    }
+}
+
+/// `None` when nothing tells of a change and the file is too large to be read for that.
+fn read(path: &Path, seen: Option<&Seen>, must_read: bool) -> Option<(Look, Seen)> {
+    let inode = inode(path).ok();
+    let untouched = seen.is_some_and(|seen| seen.inode == inode && seen.failure.is_none());
+    if untouched && !must_read && inode.as_ref().is_some_and(|inode| inode.size > CHEAP_BYTES) {
+        return None;
+    }
+    match read_regular(path) {
+        Ok(bytes) => {
+            let digest = Digest::of(&bytes);
+            let same = seen.is_some_and(|seen| seen.digest == Some(digest));
+            let look = if same { Look::Same } else { Look::Changed(bytes, digest) };
+            Some((look, Seen { digest: Some(digest), failure: None, inode }))
+        }
+        Err(error) => {
+            let failure = Some(error.to_string());
+            let same = seen.is_some_and(|seen| seen.failure == failure);
+            let look = if same { Look::Same } else { Look::Failed(error) };
+            Some((look, Seen { digest: None, failure, inode }))
+        }
+    }
+}
+
+fn inode(path: &Path) -> io::Result<Inode> {
+    let real_path = fs::canonicalize(path)?;
+    let about: Metadata = fs::metadata(&real_path)?;
+    Ok(Inode {
+        real_path,
+        id: (about.dev(), about.ino()),
+        size: about.len(),
+        modified: (about.mtime(), about.mtime_nsec()),
+        changed: (about.ctime(), about.ctime_nsec()),
+    })
+}

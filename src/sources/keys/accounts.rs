@@ -1,10 +1,14 @@
 //! `mapAccounts`, and the trap of account numbers without quotes.
 
+use std::sync::Arc;
+
 use crate::document::{Faults, Node, Place, Value};
+use crate::mapping::{MappedAccount, Origin};
 
 /// Account ids as the reference reads them. In YAML an account without quotes is a number: a leading zero is lost and
 /// digits that are all octal are converted, there as here; a warning says so.
-pub fn parse_accounts(node: Option<Node<'_>>, faults: &mut Faults) -> Vec<String> {
+pub fn parse_accounts(node: Option<Node<'_>>, file: &Arc<str>, faults: &mut Faults) -> Vec<MappedAccount> {
+    let account = |id: String, at| MappedAccount { id, origin: Origin { place: Arc::clone(file), at } };
     let server = Place::Key(&Place::Root, "server");
     let place = Place::Key(&server, "mapAccounts");
     let Some(node) = node else { return Vec::new() };
@@ -18,7 +22,7 @@ pub fn parse_accounts(node: Option<Node<'_>>, faults: &mut Faults) -> Vec<String
                     let what = format!("{} stands where an account id belongs", item.kind());
                     faults.error(item.at(), &Place::Item(&place, number), "bad-type", what, "");
                 }
-                scalar.map(|scalar| scalar.to_mapping_text())
+                scalar.map(|scalar| account(scalar.to_mapping_text(), item.at()))
             })
             .collect(),
         Value::Map(members) if members.count_left() == 0 => Vec::new(),
@@ -28,7 +32,9 @@ pub fn parse_accounts(node: Option<Node<'_>>, faults: &mut Faults) -> Vec<String
             Vec::new()
         }
         Value::Scalar(scalar) if scalar.is_null() || scalar.text.is_empty() => Vec::new(),
-        Value::Scalar(scalar) => scalar.to_mapping_text().split(',').map(str::to_owned).collect(),
+        Value::Scalar(scalar) => {
+            scalar.to_mapping_text().split(',').map(|id| account(id.to_owned(), node.at())).collect()
+        }
     }
 }
 

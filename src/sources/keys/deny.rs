@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{exact_text, map_list, report_unknown};
 use crate::diagnostic::Severity;
 use crate::document::{Faults, Node, Place, Value, known};
-use crate::mapping::{DenyEntry, DenyEntryError, DenyList, DenyText, Origin};
+use crate::mapping::{DenyEntry, DenyList, DenyText, Origin};
 
 const KEYS: &[&str] = &["arn", "arnLike", "account", "userID", "accessKeyID", "sessionName", "reason"];
 
@@ -55,13 +55,14 @@ fn entry(node: Node<'_>, place: &Place<'_>, file: &Arc<str>, faults: &mut Faults
     }
     match DenyEntry::parse(&text, Origin { place: Arc::clone(file), at: node.at() }) {
         Ok(entry) => Some(entry),
-        Err(error) => {
-            let (at, key) = match &error {
-                DenyEntryError::NoMatcher => (node.at(), None),
-                DenyEntryError::BadMatcher(key, _) => (node.member(key).unwrap_or(node).at(), Some(*key)),
-            };
-            let inner = key.map(|key| Place::Key(place, key));
-            faults.error(at, inner.as_ref().unwrap_or(place), "bad-deny-entry", error.to_string(), "");
+        Err(errors) => {
+            for error in errors {
+                let key = error.key();
+                let at = if key.is_empty() { node.at() } else { node.member(key).unwrap_or(node).at() };
+                let inner = Place::Key(place, key);
+                let here = if key.is_empty() { place } else { &inner };
+                faults.error(at, here, error.code(), error.to_string(), &error.cure());
+            }
             None
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{KeySettings, exact_text, field_text, map_list, report_unknown};
 use crate::diagnostic::{Position, Severity};
 use crate::document::{Faults, Member, Node, Place, Value, known};
-use crate::mapping::{Entry, EntryError, EntryList, EntryText, Origin, SsoText};
+use crate::mapping::{Entry, EntryError, EntryList, EntryText, Origin, SsoText, repeated_entries};
 
 const ROLE_KEYS: &[&str] = &[
     "rolearn",
@@ -70,6 +70,17 @@ pub fn parse_entries(
             Err(errors) => errors.iter().for_each(|error| report(error, item, &here, faults)),
         }
     }
+    for repeated in repeated_entries(&entries) {
+        let at = repeated.again.at;
+        let what = format!("`{}` stands at line {} too", repeated.principal, repeated.first.at.line);
+        match repeated.in_force {
+            Some(origin) => {
+                let cure = format!("the entry at line {} is in force; remove the other", origin.at.line);
+                faults.warning(at, &place, "repeated-entry", what, &cure);
+            }
+            None => faults.error(at, &place, "repeated-pattern", what, "remove one of the two"),
+        }
+    }
     entries
 }
 
@@ -88,10 +99,10 @@ fn report(error: &EntryError, item: Node<'_>, place: &Place<'_>, faults: &mut Fa
 }
 
 fn warn(entry: &Entry, item: Node<'_>, place: &Place<'_>, faults: &mut Faults) {
-    for (code, key, what, cure) in entry.warnings() {
-        let (at, key) = member_at(item, key);
+    for warning in entry.warnings() {
+        let (at, key) = member_at(item, warning.key);
         let inner = key.map(|key| Place::Key(place, key));
-        faults.warning(at, inner.as_ref().unwrap_or(place), code, what, &cure);
+        faults.warning(at, inner.as_ref().unwrap_or(place), warning.code, warning.what, &warning.cure);
     }
 }
 

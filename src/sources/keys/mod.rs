@@ -20,9 +20,7 @@ pub use reserved::{ReservedEntry, parse_reserved, reserved_entries};
 use crate::diagnostic::Severity;
 use crate::document::{Faults, Items, Member, Node, Place, Value, nearest};
 use crate::iam::Partition;
-use crate::mapping::{
-    DenyList, Entry, EntryList, MappingTable, ReservedPrefixes, RolePaths, SourceKind, TableSettings,
-};
+use crate::mapping::{DenyList, EntryList, MappingTable, ReservedPrefixes, RolePaths, SourceKind, TableSettings};
 
 /// What judging the keys depends on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -55,15 +53,11 @@ pub fn parse_mappings(root: Node<'_>, settings: KeySettings, faults: &mut Faults
     let file = Arc::clone(faults.file());
     let roles = parse_entries(of("mapRoles"), EntryList::Roles, settings, &file, faults);
     let users = parse_entries(of("mapUsers"), EntryList::Users, settings, &file, faults);
-    let accounts = parse_accounts(of("mapAccounts"), faults);
+    let accounts = parse_accounts(of("mapAccounts"), &file, faults);
     let deny = parse_deny(of("deny"), &file, faults);
     let reserved = parse_reserved(of("reservedPrefixConfig"), faults);
     let table = TableSettings { source: SourceKind::MountedFile, partition: settings.partition };
-    Mappings { deny, reserved, table: new_table(table, roles, users, accounts) }
-}
-
-fn new_table(settings: TableSettings, roles: Vec<Entry>, users: Vec<Entry>, accounts: Vec<String>) -> MappingTable {
-    MappingTable::new(settings, roles, users, accounts)
+    Mappings { deny, reserved, table: MappingTable::new(table, roles, users, accounts) }
 }
 
 /// A list of maps as the reference decodes it.
