@@ -2,6 +2,7 @@
 //!
 //! Precedence: explicit flag, then environment, then config file, then default.
 
+pub mod client_keys;
 pub mod env;
 pub mod feature_gates;
 pub mod file;
