@@ -4,8 +4,10 @@
 
 use std::path::Path;
 
-use crate::diagnostic::{Diagnostic, Position, Severity};
-use crate::document::{self, Format, Node, Value};
+use super::file::{Given, TopKeys};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::document::{self, Faults, Format};
+use crate::sources::FileText;
 
 /// What the file says; absent keys and nulls are `None`.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -34,95 +36,39 @@ impl ClientKeys {
     /// Reads a config file, YAML or JSON by its extension. Keys of other commands are not looked at.
     ///
     /// # Errors
-    /// Every fault of the file.
+    /// Every fault of the file's syntax and of these keys.
     pub fn load(path: &Path) -> Result<Self, Vec<Diagnostic>> {
-        let file = path.display().to_string();
-        let whole = |code, what: String, cure: &str| vec![fault(&file, code, None, "", what, cure)];
-        let format = match path.extension().and_then(|extension| extension.to_str()) {
-            Some("yaml" | "yml") => Format::Yaml,
-            Some("json") => Format::Json,
-            _ => {
-                return Err(whole(
-                    "unknown-format",
-                    "the extension tells no format".to_owned(),
-                    "name it .yaml or .json",
-                ));
-            }
-        };
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| whole("unreadable", format!("cannot be read: {error}"), "check path and permissions"))?;
-        Self::parse(&file, &text, format)
+        let file = FileText::load(path).map_err(|fault| vec![fault])?;
+        let text = document::utf8(&file.name, &file.bytes).map_err(|fault| vec![fault])?;
+        Self::parse(&file.name, text, file.format)
     }
 
     /// Picks the keys out of a text.
     ///
     /// # Errors
-    /// Every fault of the text.
+    /// As [`ClientKeys::load`].
     pub fn parse(file: &str, text: &str, format: Format) -> Result<Self, Vec<Diagnostic>> {
-        let root = document::parse(file, text, format).map_err(|diagnostic| vec![diagnostic])?;
-        let mut keys = Self::default();
-        let mut faults = Vec::new();
-        let Value::Map(members) = root.value else {
-            let what = "the file is not a map of keys".to_owned();
-            return Err(vec![fault(file, "not-a-map", Some(root.at), "", what, "write `key: value` lines")]);
-        };
-        for member in members {
-            let mut text = |slot: &mut Option<String>| match scalar(&member.value) {
-                Ok(value) => *slot = value.map(str::to_owned),
-                Err(()) => faults.push(wrong_type(file, &member.value, &member.key, "a text")),
-            };
-            match member.key.to_ascii_lowercase().as_str() {
-                "clusterid" => text(&mut keys.cluster_id),
-                "role" => text(&mut keys.role),
-                "region" => text(&mut keys.region),
-                "externalid" => text(&mut keys.external_id),
-                "sessionname" => text(&mut keys.session_name),
-                "log-verbosity" => text(&mut keys.log_verbosity),
-                name => {
-                    let slot = match name {
-                        "tokenonly" => &mut keys.token_only,
-                        "forwardsessionname" => &mut keys.forward_session_name,
-                        "cache" => &mut keys.cache,
-                        _ => continue,
-                    };
-                    match scalar(&member.value).map(|value| value.map(super::flags::switch)) {
-                        Ok(None) => *slot = None,
-                        Ok(Some(Ok(value))) => *slot = Some(value),
-                        Ok(Some(Err(_))) | Err(()) => {
-                            faults.push(wrong_type(file, &member.value, &member.key, "true or false"));
-                        }
-                    }
-                }
-            }
-        }
-        if faults.is_empty() { Ok(keys) } else { Err(faults) }
+        let document = document::parse(file, text, format)?;
+        let mut faults = Faults::new(file.into());
+        let keys = TopKeys::pick(document.root(), Severity::Warning, &mut faults);
+        if faults.any_error() { Err(faults.into_list()) } else { Ok(keys.into()) }
     }
 }
 
-/// The text of a scalar; `None` for null.
-fn scalar(node: &Node) -> Result<Option<&str>, ()> {
-    match &node.value {
-        Value::Scalar { text, quoted: false } if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL") => {
-            Ok(None)
+impl From<TopKeys> for ClientKeys {
+    fn from(keys: TopKeys) -> Self {
+        let text = |given: Option<Given<String>>| given.map(|given| given.value);
+        let switch = |given: Option<Given<bool>>| given.map(|given| given.value);
+        Self {
+            cluster_id: text(keys.cluster_id),
+            role: text(keys.role),
+            region: text(keys.region),
+            external_id: text(keys.external_id),
+            session_name: text(keys.session_name),
+            log_verbosity: text(keys.log_verbosity),
+            token_only: switch(keys.token_only),
+            forward_session_name: switch(keys.forward_session_name),
+            cache: switch(keys.cache),
         }
-        Value::Scalar { text, .. } => Ok(Some(text)),
-        Value::List(_) | Value::Map(_) => Err(()),
-    }
-}
-
-fn wrong_type(file: &str, node: &Node, key: &str, expected: &str) -> Diagnostic {
-    let what = format!("the value is not {expected}");
-    fault(file, "wrong-type", Some(node.at), key, what, &format!("write {expected}"))
-}
-
-fn fault(file: &str, code: &'static str, at: Option<Position>, key: &str, what: String, cure: &str) -> Diagnostic {
-    Diagnostic {
-        severity: Severity::Error,
-        code,
-        file: Some(file.to_owned()),
-        at,
-        key: key.to_owned(),
-        what,
-        cure: cure.to_owned(),
     }
 }

@@ -3,16 +3,15 @@
 //! Keys are told apart without case, at every depth. The mapping, deny and reserved-prefix keys are read by
 //! [`crate::sources::keys`], since they change while the server runs; all others are read here.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::pick;
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::Severity;
 use crate::document::{self, Faults, Member, Node, Place, Value};
 use crate::mapping::RolePaths;
 use crate::server::{DecisionLog, DenyStatus};
-use crate::sources::{FileText, keys};
+use crate::sources::keys;
 
 pub use super::pick::Given;
 
@@ -193,19 +192,6 @@ const IDENTITY_CACHE_KEYS: &[&str] = &["freshFor", "staleFor", "maxEntries"];
 const LATER_KEYS: &[&str] = &["accessEntryFile", "accessPolicies", "cluster", "ec2", "eksAccessEntries", "webIdentity"];
 
 impl TopKeys {
-    /// What a command other than `server` takes from a config file: its top keys, whatever stands under `server`.
-    ///
-    /// # Errors
-    /// Every fault of the file's syntax and of these keys.
-    pub fn load(path: &Path) -> Result<Self, Vec<Diagnostic>> {
-        let file = FileText::load(path).map_err(|fault| vec![fault])?;
-        let text = document::utf8(&file.name, &file.bytes).map_err(|fault| vec![fault])?;
-        let document = document::parse(&file.name, text, file.format)?;
-        let mut faults = Faults::new(Arc::clone(&file.name));
-        let keys = Self::pick(document.root(), Severity::Warning, &mut faults);
-        if faults.any_error() { Err(faults.into_list()) } else { Ok(keys) }
-    }
-
     /// The keys of the document's root; an unknown key is a fault of severity `unknown`.
     pub fn pick(root: Node<'_>, unknown: Severity, faults: &mut Faults) -> Self {
         let mut keys = Self::default();
