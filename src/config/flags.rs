@@ -190,8 +190,8 @@ pub struct GetToken {
     #[arg(long, value_name = "BOOL", value_parser = switch, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub cache: Option<bool>,
 
-    /// How to print it [default: json]
-    #[arg(long, value_name = "FORMAT", value_enum)]
+    /// How to print it: json, yaml or token [default: json]
+    #[arg(long, value_name = "FORMAT", value_enum, hide_possible_values = true)]
     pub output: Option<TokenOutput>,
 }
 
@@ -254,8 +254,8 @@ pub struct Explain {
     #[arg(long, value_name = "MODES", value_delimiter = ',')]
     pub backend_mode: Vec<String>,
 
-    /// How to print it
-    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
+    /// How to print it: text or json
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t, hide_possible_values = true)]
     pub output: ReportFormat,
 }
 
@@ -270,8 +270,8 @@ pub struct Check {
     #[arg(long)]
     pub compat: bool,
 
-    /// How to print it
-    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
+    /// How to print it: text or json
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t, hide_possible_values = true)]
     pub output: ReportFormat,
 }
 
@@ -341,8 +341,8 @@ pub struct Demo {
     #[arg(long, action = ArgAction::SetTrue)]
     pub serve: bool,
 
-    /// How to print it
-    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
+    /// How to print it: text or json
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t, hide_possible_values = true)]
     pub output: ReportFormat,
 }
 

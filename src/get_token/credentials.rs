@@ -12,12 +12,13 @@ use aws_credential_types::Credentials;
 use aws_credential_types::credential_feature::AwsCredentialFeature;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
-use aws_sdk_sts::error::ProvideErrorMetadata;
 
 use super::http::LazyHttp;
 use super::presign::seconds_since_epoch;
-use super::{EndpointForm, GetTokenError, Role, SessionName, StsEndpoint, spoken};
+use super::words::{refusal, spoken};
+use super::{EndpointForm, GetTokenError, Role, SessionName, StsEndpoint};
 use crate::clock::{Clock, UnixSeconds};
+use crate::iam::forward_session_name;
 
 /// Attempts at one call: a person waits for the answer.
 const MAX_ATTEMPTS: u32 = 2;
@@ -104,7 +105,10 @@ impl Providers<'_> {
         match (error, self.profile) {
             (CredentialsError::CredentialsNotLoaded(_), None) => GetTokenError::NoCredentials,
             (_, Some(profile)) => GetTokenError::Profile { profile: profile.to_owned(), why: spoken(error) },
-            (_, None) => GetTokenError::Credentials(spoken(error)),
+            (_, None) => match spoken(error) {
+                words if words.contains("IMDS") => GetTokenError::Metadata(words),
+                words => GetTokenError::Credentials(words),
+            },
         }
     }
 }
@@ -134,10 +138,9 @@ pub(super) async fn assume(
         .duration_seconds(ROLE_LIFE)
         .send()
         .await
-        .map_err(|error| GetTokenError::AssumeRole {
-            role: role.arn.clone(),
-            code: error.code().unwrap_or("no answer").to_owned(),
-            why: spoken(&error),
+        .map_err(|error| {
+            let (code, why) = refusal(&error);
+            GetTokenError::AssumeRole { role: role.arn.clone(), code, why }
         })?;
     let keys = answer.credentials.ok_or_else(|| GetTokenError::AssumeRole {
         role: role.arn.clone(),
@@ -155,17 +158,11 @@ pub(super) async fn assume(
 
 /// Session name of the caller; `None` when it is no session.
 async fn forwarded(sts: &aws_sdk_sts::Client) -> Result<Option<String>, GetTokenError> {
-    let answer = sts.get_caller_identity().send().await.map_err(|error| GetTokenError::CallerIdentity {
-        code: error.code().unwrap_or("no answer").to_owned(),
-        why: spoken(&error),
+    let answer = sts.get_caller_identity().send().await.map_err(|error| {
+        let (code, why) = refusal(&error);
+        GetTokenError::CallerIdentity { code, why }
     })?;
-    Ok(answer.user_id().and_then(session_name_of).map(str::to_owned))
-}
-
-/// The second of exactly two pieces of a UserId at `:`, unless it is empty.
-fn session_name_of(user_id: &str) -> Option<&str> {
-    let (_, name) = user_id.split_once(':')?;
-    (!name.is_empty() && !name.contains(':')).then_some(name)
+    Ok(answer.user_id().and_then(forward_session_name).filter(|name| !name.is_empty()).map(str::to_owned))
 }
 
 fn made_up(clock: &Clock) -> String {

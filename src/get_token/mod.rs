@@ -13,8 +13,8 @@ mod exec_credential;
 mod http;
 mod presign;
 mod profile;
+mod words;
 
-use std::error::Error;
 use std::path::PathBuf;
 
 use aws_credential_types::Credentials;
@@ -29,6 +29,7 @@ use crate::token::ClusterId;
 use credentials::{Base, Providers};
 use http::LazyHttp;
 use profile::Profiles;
+use words::cure;
 
 /// Region of last resort, as in the reference.
 const DEFAULT_REGION: &str = "us-east-1";
@@ -95,6 +96,12 @@ pub enum GetTokenError {
     /// A provider of the chain failed.
     #[error("AWS credentials cannot be loaded: {0}; if a login has ended, run `aws sso login` or `aws login`")]
     Credentials(String),
+    /// Nothing but the metadata service was left to ask, and it failed.
+    #[error(
+        "no AWS credentials were found, and the instance metadata service gives none: {0}; log in or set AWS_PROFILE, \
+         or on EC2 check the instance profile (AWS_EC2_METADATA_DISABLED=true stops asking)"
+    )]
+    Metadata(String),
     /// The profile asked for gives none.
     #[error(
         "profile `{profile}` gives no credentials: {why}; if its login has ended, run `aws sso login --profile {profile}`"
@@ -244,38 +251,5 @@ impl Place {
             Some(url) => StsEndpoint::configured(url, region),
             None => StsEndpoint::of_region(region, self.form),
         }
-    }
-}
-
-/// What an error of the SDK says, cause by cause: first lines only.
-///
-/// AWS may answer a bad signature with the canonical request, and that holds the session token: it comes in later lines.
-fn spoken(error: &dyn Error) -> String {
-    const LONGEST: usize = 300;
-    let mut words: Vec<String> = Vec::new();
-    let mut next = Some(error);
-    while let Some(cause) = next {
-        let line: String = cause.to_string().lines().next().unwrap_or_default().chars().take(LONGEST).collect();
-        if !line.is_empty() && !words.iter().any(|word| word.contains(&line)) {
-            words.push(line);
-        }
-        next = cause.source();
-    }
-    words.join(": ")
-}
-
-/// What to do about AWS's error `code`.
-fn cure(code: &str) -> &'static str {
-    match code {
-        "AccessDenied" | "AccessDeniedException" => {
-            "check the role's trust policy, its external id, and which credentials are in use"
-        }
-        "ExpiredToken" | "ExpiredTokenException" => "log in again: `aws sso login` or `aws login`",
-        "InvalidClientTokenId" | "UnrecognizedClientException" => "check the access key and the region's partition",
-        "RequestExpired" | "SignatureDoesNotMatch" => "check the secret key and this machine's clock",
-        "RegionDisabledException" => "use the STS of a region that is enabled, with --region",
-        "ValidationError" => "check role ARN, session name and external id",
-        "no answer" => "check network, proxy variables and region",
-        _ => "see AWS's documentation of this code",
     }
 }

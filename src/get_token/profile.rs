@@ -10,6 +10,8 @@ use aws_config::profile::{self, ProfileSet};
 use aws_runtime::env_config::EnvConfigValue;
 use aws_types::os_shim_internal::{Env, Fs};
 
+use super::words::spoken;
+
 /// Longest chain of `source_profile` that is followed.
 const MAX_CHAIN: usize = 32;
 
@@ -48,7 +50,7 @@ impl Profiles {
         let loading = pin!(profile::load(&fs, &env, &files, profile));
         match loading.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Ok(set)) => Ok(Self(set)),
-            Poll::Ready(Err(error)) => Err(ProfileError::Unreadable(super::spoken(&error))),
+            Poll::Ready(Err(error)) => Err(ProfileError::Unreadable(spoken(&error))),
             Poll::Pending => Err(ProfileError::Unreadable("reading them did not end".to_owned())),
         }
     }

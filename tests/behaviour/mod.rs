@@ -10,6 +10,7 @@ mod demo;
 mod deny;
 mod explain;
 mod get_token;
+mod get_token_aws;
 mod identity;
 mod identity_cache;
 mod mapping;
