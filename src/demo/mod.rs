@@ -15,7 +15,7 @@ pub mod sts;
 mod webhook;
 
 pub use report::{Decision, Report, Row};
-pub use stage::{CLUSTER_ID, DemoError, Stage};
+pub use stage::{CLUSTER_ID, DemoError, Stage, settings};
 pub use webhook::{Answer, Webhook, WebhookError};
 
 /// Starts the stage and asks everything there is to ask. The stage is still up afterwards.

@@ -1,7 +1,7 @@
 //! Everything that runs while the demo asks: STS, server, one connection between them and us.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -84,8 +84,8 @@ impl Stage {
         let connector = Connector::fixed(sts.address(), sts.ca_pem())?;
         let guest = Principal::role_session("111122223333", "Deployer", "alice")?;
         sts.add(guest.clone());
-        let settings = settings(&folder)?;
-        std::fs::write(config_file(&folder), super::scenario::CONFIG)?;
+        let settings = settings(folder.path())?;
+        std::fs::write(config_file(folder.path()), super::scenario::CONFIG)?;
         let server = server::start(settings, connector, clock.clone()).await?;
         let webhook = Webhook::connect(server.address(), HOST, server.ca_pem()).await?;
         Ok(Self { webhook, server, sts, folder, endpoint, clock, guest })
@@ -138,7 +138,7 @@ impl Stage {
     pub(super) fn rewrite_config(&self, text: &str) -> Result<(), DemoError> {
         let new = self.folder.path().join("config.yaml.new");
         std::fs::write(&new, text)?;
-        std::fs::rename(new, config_file(&self.folder))?;
+        std::fs::rename(new, config_file(self.folder.path()))?;
         Ok(())
     }
 
@@ -174,8 +174,8 @@ impl Stage {
             address = self.server.address(),
             key_id = principal.access_key_id,
             secret = principal.secret_access_key.expose_secret(),
-            kubeconfig = kubeconfig(&self.folder).display(),
-            config = config_file(&self.folder).display(),
+            kubeconfig = kubeconfig(self.folder.path()).display(),
+            config = config_file(self.folder.path()).display(),
         ))
     }
 
@@ -186,16 +186,21 @@ impl Stage {
     }
 }
 
-fn config_file(folder: &TempDir) -> PathBuf {
-    folder.path().join("config.yaml")
+fn config_file(folder: &Path) -> PathBuf {
+    folder.join("config.yaml")
 }
 
-fn kubeconfig(folder: &TempDir) -> PathBuf {
-    folder.path().join("webhook.kubeconfig")
+fn kubeconfig(folder: &Path) -> PathBuf {
+    folder.join("webhook.kubeconfig")
 }
 
-/// What `config` would make of a minimal file, with ports that are free and the reason code in each answer.
-fn settings(folder: &TempDir) -> Result<Settings, DemoError> {
+/// What `config` would make of a minimal file, but with free ports of loopback and the reason code in each answer.
+///
+/// Config, certificate, key and webhook kubeconfig stand in `folder`; the config file's name is `config.yaml`.
+///
+/// # Errors
+/// [`DemoError::ClusterId`].
+pub fn settings(folder: &Path) -> Result<Settings, DemoError> {
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
     Ok(Settings {
         rules: TokenRules {
@@ -214,7 +219,7 @@ fn settings(folder: &TempDir) -> Result<Settings, DemoError> {
         sources: SourceSettings::mounted_file(config_file(folder)),
         address: loopback,
         hostname: HOST.to_owned(),
-        state_dir: folder.path().to_owned(),
+        state_dir: folder.to_owned(),
         generate_kubeconfig: kubeconfig(folder),
         kubeconfig_pregenerated: false,
         client_ca_file: None,

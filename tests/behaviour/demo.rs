@@ -7,8 +7,79 @@ use http::{Request, StatusCode};
 use http_body_util::Full;
 use iam_bridge::clock::{Clock, UnixSeconds};
 use iam_bridge::demo::sts::{Behaviour, Principal, Scripted, Sts};
-use iam_bridge::demo::{Answer, Webhook, WebhookError};
+use iam_bridge::demo::{self, Answer, Webhook, WebhookError};
 use serde_json::Value;
+
+use crate::harness::process::{Server, clean, iam_bridge, run, run_ok};
+use crate::harness::waiting::until;
+
+/// What the demo must show, in its order.
+const SHOWN: [&str; 12] = [
+    "a role",
+    "a user",
+    "an SSO role",
+    "a wildcard",
+    "a denied principal",
+    "a forged signature",
+    "another cluster's token",
+    "an expired token",
+    "not yet mapped",
+    "mapped while running",
+    "STS off, known caller",
+    "STS off, new caller",
+];
+
+#[tokio::test]
+async fn every_answer_of_the_demo_is_as_expected() {
+    let (report, stage) = demo::run().await.unwrap();
+    assert!(report.as_expected, "{}", report.to_text());
+    assert_eq!(report.rows.iter().map(|row| row.shows).collect::<Vec<_>>(), SHOWN);
+    let text = report.to_text();
+    assert!(text.is_ascii(), "{text}");
+    assert!(text.ends_with("12 of 12 answers as expected"), "{text}");
+    assert!(!text.contains("system:") && !report.to_json().contains("system:"));
+    // The stage is as good as new: the STS answers again, for a token that nobody has seen.
+    let token = stage.token(&stage.guest().with_new_key().unwrap()).unwrap();
+    let mut stage = stage;
+    let answer = stage.ask(&token).await.unwrap();
+    assert_eq!(answer.text("/status/error").as_deref(), Some("sts_refused"), "a key that STS does not know");
+    stage.stop().await;
+}
+
+#[test]
+fn the_demo_as_a_command_exits_0_and_speaks_json() {
+    let text = run(iam_bridge().arg("demo"));
+    assert_eq!((text.code, text.stderr.as_str()), (Some(0), ""), "{}", text.stdout);
+    for shown in SHOWN {
+        assert!(text.stdout.contains(shown), "{shown}: {}", text.stdout);
+    }
+    let report: Value = serde_json::from_str(&run_ok(iam_bridge().args(["demo", "-o", "json"]))).unwrap();
+    assert_eq!(report["asExpected"], true, "{report}");
+    for row in report["rows"].as_array().unwrap() {
+        assert_eq!(row["decision"], row["expected"], "{row}");
+        assert!(row["firstUs"].as_u64() > Some(0) && row["againUs"].as_u64() > Some(0), "{row}");
+    }
+}
+
+#[test]
+fn the_demo_that_stays_up_prints_a_curl_line_that_works() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = iam_bridge();
+    command.args(["demo", "--serve"]).env("TMPDIR", folder.path());
+    let server = Server::start(&command, folder.path().join("out"));
+    let curl = until("the invitation", Duration::from_secs(60), || {
+        let said = server.log();
+        said.contains("--authentication-token-webhook-config-file=").then_some(())?;
+        said.lines().find(|line| line.starts_with("curl ")).map(str::to_owned)
+    });
+    if run(clean("curl").arg("--version")).code == Some(0) {
+        let answer: Value = serde_json::from_str(&run_ok(clean("sh").args(["-c", &curl]))).unwrap();
+        assert_eq!(answer["status"]["user"]["username"], "deployer:alice", "{answer}");
+    }
+    let said = server.log();
+    let flag = said.lines().find_map(|line| line.strip_prefix("--authentication-token-webhook-config-file="));
+    assert!(std::fs::read_to_string(flag.unwrap()).unwrap().contains("https://127.0.0.1:"), "{said}");
+}
 
 /// A `sign` case of token_generate.json: what the reference's own signer made.
 struct Signed {

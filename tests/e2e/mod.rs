@@ -27,7 +27,7 @@ fn e2e_a_mapped_user_is_seen_by_kubectl_with_get_token_as_exec_plugin() {
             assert_eq!(user["extra"][key], serde_json::json!([value]), "{key} of {user}");
         }
     }
-    assert!(rig.hosts_asked().iter().all(|host| host == "sts.eu-central-1.amazonaws.com:443"));
+    assert!(rig.webhook.proxy.asked().iter().all(|host| host == "sts.eu-central-1.amazonaws.com:443"));
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn e2e_an_unmapped_principal_is_refused() {
     let refused = rig.kubectl("sam", &["get", "configmaps"]);
     assert_ne!(refused.code, Some(0));
     assert!(refused.stderr.contains("Unauthorized") || refused.stderr.contains("must be logged in"), "{refused:?}");
-    assert!(rig.server_log().contains("not_mapped"), "{}", rig.server_log());
+    assert!(rig.webhook.log().contains("not_mapped"), "{}", rig.webhook.log());
 }
 
 #[test]
@@ -94,5 +94,5 @@ fn e2e_a_denied_principal_is_refused_although_it_is_mapped() {
     rig.until_known("fred");
     rig.deny_role("Former");
     rig.until_refused("fred");
-    assert!(rig.server_log().contains("denied"), "{}", rig.server_log());
+    assert!(rig.webhook.log().contains("denied"), "{}", rig.webhook.log());
 }

@@ -1,20 +1,18 @@
-//! The real binary between a real API server and the fake STS, steered as users steer it: HTTPS_PROXY, SSL_CERT_FILE.
+//! The real binary between a real API server and the fake STS.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use iam_bridge::demo::sts::{Principal, Sts};
+use iam_bridge::demo::sts::Principal;
 use secrecy::ExposeSecret;
 use serde_json::Value;
-use tempfile::TempDir;
-use tokio::runtime::Runtime;
 
 use crate::harness::cluster::{Cluster, binaries};
-use crate::harness::process::{Said, Server, binary, iam_bridge, run, run_ok};
-use crate::harness::proxy::Proxy;
+use crate::harness::process::{Said, binary, run, run_ok};
 use crate::harness::waiting::until;
+use crate::harness::webhook_server::WebhookServer;
 
 /// The account of every principal.
 pub(super) const ACCOUNT: &str = "111122223333";
@@ -27,13 +25,9 @@ pub(super) const SEEN: Duration = Duration::from_secs(60);
 
 /// All of it, running. Dropping the last handle ends every process.
 pub(super) struct Rig {
-    pub(super) cluster: Cluster,
-    server: Server,
-    proxy: Proxy,
-    sts: Sts,
-    directory: TempDir,
+    cluster: Cluster,
+    pub(super) webhook: WebhookServer,
     config: Mutex<Config>,
-    runtime: Runtime,
 }
 
 /// The parts of the config file that tests add to.
@@ -55,38 +49,17 @@ impl Rig {
         Some(rig)
     }
 
-    fn start(binaries: &std::path::Path) -> Self {
-        let runtime = Runtime::new().unwrap();
-        let (sts, proxy) = runtime.block_on(async {
-            let sts = Sts::start().await.unwrap();
-            let proxy = Proxy::start(sts.address()).await;
-            (sts, proxy)
-        });
-        let directory = tempfile::tempdir().unwrap();
-        let at = |name: &str| directory.path().join(name);
-        fs::write(at("sts-ca.pem"), sts.ca_pem()).unwrap();
+    fn start(binaries: &Path) -> Self {
         let config = Config::default();
-        fs::write(at("config.yaml"), config.text(directory.path())).unwrap();
-        let mut command = iam_bridge();
-        command
-            .args(["server", "--config"])
-            .arg(at("config.yaml"))
-            .env("HTTPS_PROXY", proxy.url())
-            .env("SSL_CERT_FILE", at("sts-ca.pem"))
-            .env("AWS_EC2_METADATA_DISABLED", "true");
-        let mut server = Server::start(&command, at("server.log"));
-        until("the server writes its kubeconfig", SEEN, || {
-            assert!(!server.has_ended(), "the server ended:\n{}", server.log());
-            at("webhook.kubeconfig").exists().then_some(())
-        });
-        let cluster = Cluster::start(binaries, &at("webhook.kubeconfig"));
-        Self { cluster, server, proxy, sts, directory, config: Mutex::new(config), runtime }
+        let webhook = WebhookServer::start(CLUSTER_ID, &config.text(), &[]);
+        let cluster = Cluster::start(binaries, &webhook.at("webhook.kubeconfig"));
+        Self { cluster, webhook, config: Mutex::new(config) }
     }
 
     /// A session of a role that STS knows, with a kubeconfig of the session's name whose exec plugin is get-token.
     pub(super) fn introduce(&self, role: &str, session: &str, exec_version: &str) -> Principal {
         let principal = Principal::role_session(ACCOUNT, role, session).unwrap();
-        self.sts.add(principal.clone());
+        self.webhook.sts.add(principal.clone());
         let user = format!(
             "    exec:
       apiVersion: client.authentication.k8s.io/{exec_version}
@@ -127,9 +100,7 @@ impl Rig {
     fn edit(&self, change: impl FnOnce(&mut Config)) {
         let mut config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut config);
-        let new = self.directory.path().join("config.yaml.new");
-        fs::write(&new, config.text(self.directory.path())).unwrap();
-        fs::rename(new, self.directory.path().join("config.yaml")).unwrap();
+        self.webhook.rewrite_config(CLUSTER_ID, &config.text());
     }
 
     /// Runs kubectl as a session that was introduced.
@@ -141,7 +112,7 @@ impl Rig {
     pub(super) fn whoami(&self, session: &str) -> Option<Value> {
         let said = self.kubectl(session, &["auth", "whoami", "--output", "json"]);
         let refused = said.stderr.contains("Unauthorized") || said.stderr.contains("must be logged in");
-        assert!(said.code == Some(0) || refused, "{said:?}\nserver:\n{}", self.server.log());
+        assert!(said.code == Some(0) || refused, "{said:?}\nserver:\n{}", self.webhook.log());
         let review: Value = serde_json::from_str(&said.stdout).ok()?;
         Some(review["status"]["userInfo"].clone())
     }
@@ -156,36 +127,19 @@ impl Rig {
         until(&format!("{session} is refused"), SEEN, || self.whoami(session).is_none().then_some(()));
     }
 
-    /// Hosts that the server wanted to reach.
-    pub(super) fn hosts_asked(&self) -> Vec<String> {
-        self.proxy.asked()
-    }
-
-    /// What the server has logged.
-    pub(super) fn server_log(&self) -> String {
-        self.server.log()
-    }
-
     /// Applies manifests as the administrator.
     pub(super) fn apply(&self, manifests: &str) {
-        let file = self.directory.path().join("manifests.yaml");
+        let file = self.webhook.at("manifests.yaml");
         fs::write(&file, manifests).unwrap();
         run_ok(self.cluster.as_user("admin").args(["apply", "--filename"]).arg(file));
     }
 }
 
 impl Config {
-    fn text(&self, directory: &std::path::Path) -> String {
-        let directory = directory.display();
+    fn text(&self) -> String {
         let list = |key: &str, entries: &str| {
             if entries.is_empty() { String::new() } else { format!("  {key}:\n{entries}") }
         };
-        format!(
-            "clusterID: {CLUSTER_ID}\nserver:\n  address: 127.0.0.1\n  hostname: 127.0.0.1\n  port: 0\n  \
-             stateDir: {directory}\n  generateKubeconfig: {directory}/webhook.kubeconfig\n  \
-             healthAddress: 127.0.0.1:0\n{}{}",
-            list("mapRoles", &self.map_roles),
-            list("deny", &self.deny),
-        )
+        list("mapRoles", &self.map_roles) + &list("deny", &self.deny)
     }
 }

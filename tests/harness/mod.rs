@@ -1,9 +1,11 @@
 //! What tests stand on.
 
 pub(crate) mod authority;
+pub(crate) mod bridge;
 pub(crate) mod cluster;
 pub(crate) mod desk;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod vectors;
 pub(crate) mod waiting;
+pub(crate) mod webhook_server;
