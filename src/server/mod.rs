@@ -7,15 +7,21 @@
 //! connection ──listener──▶ request ──routes──▶ review ──Authenticator──▶ answer (log, count, decision log, bytes)
 //! ```
 
+mod authority;
 mod certificate;
 mod kubeconfig;
+mod rotation;
 mod state_files;
+mod tls;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 pub use certificate::CertificateError;
+
+use authority::Authority;
+use certificate::{Names, Pair, Place, write_kubeconfig};
 
 use crate::authenticator::CacheSettings;
 use crate::aws::{Connector, StsSettings};
@@ -170,8 +176,16 @@ pub struct Init {
 ///
 /// # Errors
 /// [`CertificateError`].
-pub fn init(_init: &Init, _now: UnixSeconds) -> Result<Vec<PathBuf>, CertificateError> {
-    todo!()
+pub fn init(init: &Init, now: UnixSeconds) -> Result<Vec<PathBuf>, CertificateError> {
+    let place = Place(init.directory.clone());
+    let names = Names { hostname: init.hostname.clone(), address: init.address };
+    let pair = Pair::load_or_make(&place, &names, now)?;
+    if init.client_certificate && !(place.client().exists() && place.client_key().exists()) {
+        Authority::load_or_make(&place, now)?.issue_client(&place, now)?;
+    }
+    write_kubeconfig(&init.kubeconfig, &place, &pair.trusted_pem, &init.hostname, init.port)?;
+    let made = [place.ca(), place.ca_key(), place.certificate(), place.key(), place.client(), place.client_key()];
+    Ok(made.into_iter().filter(|path| path.exists()).chain([init.kubeconfig.clone()]).collect())
 }
 
 /// Starts everything and returns once the TLS listener accepts and every source has published once.
