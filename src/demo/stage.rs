@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::sts::{self, Principal, Sts};
 use super::webhook::{Answer, Webhook, WebhookError};
 use crate::authenticator::CacheSettings;
-use crate::aws::{Connector, ConnectorError, StsSettings};
+use crate::aws::{Connector, ConnectorError, ImdsSettings, StsSettings};
 use crate::clock::{Clock, UnixSeconds};
 use crate::get_token::{self, EndpointError, EndpointForm, PresignError, StsEndpoint};
 use crate::iam::Partition;
@@ -203,6 +203,7 @@ fn kubeconfig(folder: &Path) -> PathBuf {
 pub fn settings(folder: &Path) -> Result<Settings, DemoError> {
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
     Ok(Settings {
+        metadata: ImdsSettings { disabled: true, endpoint: None },
         rules: TokenRules {
             partition: Partition::Aws,
             cluster_id: ClusterId::parse(CLUSTER_ID)?,

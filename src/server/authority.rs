@@ -58,7 +58,10 @@ impl Authority {
             return Err(CertificateError::Mismatch { certificate: path, key: key_path });
         }
         let not_after = UnixSeconds(certificate.validity().not_after.timestamp());
-        let issuer = chain.first().ok_or(rcgen::Error::CouldNotParseCertificate).and_then(|der| Issuer::from_ca_cert_der(der, key));
+        let issuer = chain
+            .first()
+            .ok_or(rcgen::Error::CouldNotParseCertificate)
+            .and_then(|der| Issuer::from_ca_cert_der(der, key));
         let issuer =
             issuer.map_err(|error| CertificateError::BadCertificate { path: path.clone(), why: error.to_string() })?;
         Ok(Self { issuer, not_after })

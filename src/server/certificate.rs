@@ -214,7 +214,9 @@ impl Facts {
         Self {
             not_before: UnixSeconds(certificate.validity().not_before.timestamp()),
             not_after: UnixSeconds(certificate.validity().not_after.timestamp()),
-            names: names.map(|names| names.value.general_names.iter().filter_map(text_of).collect()).unwrap_or_default(),
+            names: names
+                .map(|names| names.value.general_names.iter().filter_map(text_of).collect())
+                .unwrap_or_default(),
         }
     }
 }

@@ -9,25 +9,53 @@
 
 mod authority;
 mod certificate;
+mod connection;
+mod decision_log;
+mod framing;
 mod kubeconfig;
+mod listener;
+mod readiness;
+mod review;
 mod rotation;
+mod routes;
 mod state_files;
 mod tls;
+mod token_review;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 pub use certificate::CertificateError;
 
 use authority::Authority;
 use certificate::{Names, Pair, Place, write_kubeconfig};
+use decision_log::Records;
+use listener::Listener;
+use readiness::Readiness;
+use review::Review;
+use rotation::Rotation;
+use routes::{Health, Webhook};
 
-use crate::authenticator::CacheSettings;
-use crate::aws::{Connector, StsSettings};
+use crate::authenticator::{Authenticator, CacheSettings, Verifier};
+use crate::aws::{self, Connector, ImdsSettings, Sts, StsSettings};
 use crate::clock::{Clock, UnixSeconds};
-use crate::sources::{SourceError, SourceSettings};
+use crate::live::{Publisher, live};
+use crate::sources::{self, SourceError, SourceSettings, Sources};
+use crate::telemetry::Metrics;
 use crate::token::TokenRules;
+
+/// The health listener takes this part of the connections of the TLS listener.
+const HEALTH_SHARE: usize = 8;
+/// Beyond the drain, for tasks to see that it is over.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// All the server needs, already judged. Made by `config::server`.
 #[derive(Clone, Debug)]
@@ -62,6 +90,8 @@ pub struct Settings {
     pub metrics_on_health: bool,
     /// `server.decisionLog`.
     pub decision_log: DecisionLog,
+    /// Where the instance region is asked for, in the background.
+    pub metadata: ImdsSettings,
     /// What a connection may take. No config key sets it; `Limits::default()`.
     pub limits: Limits,
 }
@@ -116,7 +146,15 @@ pub enum DecisionLog {
 /// A server that is up. Dropping it ends it at once.
 #[derive(Debug)]
 pub struct Running {
-    // private
+    address: SocketAddr,
+    health_address: Option<SocketAddr>,
+    ca_pem: String,
+    sources: Sources,
+    records: Arc<Records>,
+    reload: Arc<Notify>,
+    drain: Duration,
+    end: CancellationToken,
+    tasks: JoinSet<()>,
 }
 
 /// Why a server does not start. Every variant says what, where and what to do.
@@ -194,37 +232,163 @@ pub fn init(init: &Init, now: UnixSeconds) -> Result<Vec<PathBuf>, CertificateEr
 ///
 /// # Errors
 /// [`StartError`].
-pub async fn start(_settings: Settings, _connector: Connector, _clock: Clock) -> Result<Running, StartError> {
-    todo!()
+pub async fn start(settings: Settings, connector: Connector, clock: Clock) -> Result<Running, StartError> {
+    let metrics = Arc::new(Metrics::new()?);
+    let records = Arc::new(open_records(&settings.decision_log)?);
+    let socket = bind(settings.address).await?;
+    let address = socket.local_addr().map_err(|source| StartError::Bind { address: settings.address, source })?;
+    let limits = settings.limits;
+    let end = CancellationToken::new();
+    let reload = Arc::new(Notify::new());
+    let mut tasks = JoinSet::new();
+
+    let place = Place(settings.state_dir.clone());
+    let names = Names { hostname: settings.hostname.clone(), address: address.ip() };
+    let pair = Pair::load_or_make(&place, &names, clock.now())?;
+    let ca_pem = pair.trusted_pem.clone();
+    let (rotation, rotated) = Rotation::new(
+        pair,
+        place.clone(),
+        names,
+        settings.client_ca_file.clone(),
+        clock.clone(),
+        Arc::clone(&metrics),
+    )?;
+
+    let (chain, sources) = sources::start(&settings.sources, Arc::clone(&metrics)).await?;
+    if !settings.kubeconfig_pregenerated {
+        write_kubeconfig(&settings.generate_kubeconfig, &place, &ca_pem, &settings.hostname, address.port())?;
+        tracing::info!(path = %settings.generate_kubeconfig.display(), "wrote the webhook kubeconfig");
+    }
+
+    let (rules_publisher, rules) = live(settings.rules.clone());
+    let sts = Arc::new(Sts::new(settings.sts, connector, clock.clone(), Arc::clone(&metrics)));
+    let verifier = Verifier::new(settings.cache, sts, clock.clone(), Arc::clone(&metrics))
+        .map_err(|_unspecified| StartError::Random)?;
+    let readiness = Readiness { sources: sources.state(), certificate_faults: rotated.faults, end: end.clone() };
+    let (here, on_health) = if settings.metrics_on_health { (None, Some(&metrics)) } else { (Some(&metrics), None) };
+    let health = Health { metrics: on_health.cloned(), readiness: readiness.clone() };
+    let webhook = Webhook {
+        metrics: here.cloned(),
+        readiness,
+        review: Review {
+            authenticator: Authenticator::new(rules, verifier, chain),
+            clock,
+            metrics: Arc::clone(&metrics),
+            records: Arc::clone(&records),
+            scrubbed: settings.sources.scrubbed,
+            audiences: settings.audiences,
+            deny_status: settings.deny_status,
+            limits,
+        },
+    };
+
+    let health_address = spawn_health(settings.health_address, limits, health, &end, &mut tasks).await;
+    warn_of_open_door(address, settings.client_ca_file.is_some());
+    tasks.spawn(rotation.run(limits, Arc::clone(&reload), end.clone()));
+    tasks.spawn(learn_region(settings.metadata, settings.rules, rules_publisher, end.clone()));
+    let listener = Listener { socket, tls: Some((rotated.tls, metrics)), limits, end: end.clone() };
+    tasks.spawn(listener.run(Arc::new(webhook)));
+    tracing::info!(address = %address, "listening for token reviews");
+    Ok(Running { address, health_address, ca_pem, sources, records, reload, drain: limits.drain, end, tasks })
 }
 
 impl Running {
     /// Address of the TLS listener.
     #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        todo!()
+    pub const fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Address of the health listener; `None` when it could not be bound (logged).
     #[must_use]
-    pub fn health_address(&self) -> Option<SocketAddr> {
-        todo!()
+    pub const fn health_address(&self) -> Option<SocketAddr> {
+        self.health_address
     }
 
     /// PEM of the CA that signed the served certificate (what the kubeconfig trusts).
     #[must_use]
     pub fn ca_pem(&self) -> &str {
-        todo!()
+        &self.ca_pem
     }
 
-    /// Re-reads files, as SIGHUP does.
+    /// Re-reads files, as SIGHUP does: sources, certificate, client CA; the decision log is opened anew.
     pub fn reload(&self) {
-        todo!()
+        self.sources.reload();
+        self.reload.notify_one();
+        self.records.reopen();
     }
 
     /// Stops accepting, answers what is in flight (≤ 5 s), then returns.
-    pub async fn drain(self) {
-        todo!()
+    pub async fn drain(mut self) {
+        self.end.cancel();
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        // The listeners keep the limit themselves; what is left is dropped with the set.
+        let _in_time = timeout(self.drain.saturating_add(GRACE), ended).await;
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|source| StartError::Bind { address, source })
+}
+
+fn open_records(setting: &DecisionLog) -> Result<Records, StartError> {
+    Records::open(setting).map_err(|source| StartError::DecisionLog {
+        path: match setting {
+            DecisionLog::File(path) => path.clone(),
+            DecisionLog::Off | DecisionLog::Stderr => PathBuf::new(),
+        },
+        source,
+    })
+}
+
+/// Without it the webhook works all the same: as in the reference, a port that is taken is only logged.
+async fn spawn_health(
+    address: SocketAddr,
+    limits: Limits,
+    health: Health,
+    end: &CancellationToken,
+    tasks: &mut JoinSet<()>,
+) -> Option<SocketAddr> {
+    let socket = match TcpListener::bind(address).await {
+        Ok(socket) => socket,
+        Err(error) => {
+            tracing::error!(address = %address, error = %error, "cannot listen for health checks; serving without");
+            return None;
+        }
+    };
+    let bound = socket.local_addr().ok();
+    let limits = Limits { connections: limits.connections.div_ceil(HEALTH_SHARE), ..limits };
+    tasks.spawn(Listener { socket, tls: None, limits, end: end.clone() }.run(Arc::new(health)));
+    bound
+}
+
+fn warn_of_open_door(address: SocketAddr, clients_are_checked: bool) {
+    if !address.ip().is_loopback() && !clients_are_checked {
+        tracing::warn!(
+            address = %address,
+            "the webhook is open to the network and asks no client for a certificate; set server.clientCAFile"
+        );
+    }
+}
+
+/// The instance region may be minutes away, or never come: host rule (d) waits for it, nothing else does.
+async fn learn_region(
+    metadata: ImdsSettings,
+    rules: TokenRules,
+    publisher: Publisher<TokenRules>,
+    end: CancellationToken,
+) {
+    let learnt = tokio::select! {
+        region = aws::instance_region(&metadata) => region,
+        () = end.cancelled() => return,
+    };
+    match learnt {
+        Some(region) => {
+            tracing::info!(region, "learnt the instance region");
+            publisher.publish(TokenRules { instance_region: Some(region), ..rules });
+        }
+        None => tracing::info!("no instance region: the metadata service did not answer"),
     }
 }
 

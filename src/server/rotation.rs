@@ -36,7 +36,7 @@ pub(super) struct Rotation {
     faults: Publisher<Vec<String>>,
     seen: Seen,
     served: Pair,
-    renewal_failed_at: Option<UnixSeconds>,
+    known: Faults,
 }
 
 /// The reading ends.
@@ -82,7 +82,7 @@ impl Rotation {
             faults,
             seen,
             served: pair,
-            renewal_failed_at: None,
+            known: Faults::default(),
         };
         Ok((rotation, Rotated { tls: newest_tls, faults: newest_faults }))
     }
@@ -106,31 +106,26 @@ impl Rotation {
         let seen = Seen::now(&self.place, self.client_ca.as_deref());
         let pair_changed = forced || seen.pair != self.seen.pair;
         let ca_changed = forced || seen.client_ca != self.seen.client_ca;
-        let due = self.served.made && self.served.is_due(now) && !self.failed_lately(now);
-        if !pair_changed && !ca_changed && !due {
+        if !pair_changed && !ca_changed && !self.must_renew(now) {
             return;
         }
         self.seen = seen;
-        let mut faults = Vec::new();
-        if pair_changed && let Err(fault) = self.reload(now) {
-            faults.push(fault);
+        if pair_changed {
+            self.known.pair = self.reload(now).err().map(told);
         }
-        // What was on disk may have been a newer one.
-        if self.served.made && self.served.is_due(now) && !self.failed_lately(now) {
-            self.renewal_failed_at = None;
-            if let Err(fault) = self.renew(now) {
-                self.renewal_failed_at = Some(now);
-                faults.push(fault);
-            }
+        if self.must_renew(now) {
+            self.known.renewal = self.renew(now).err().map(|fault| (now, told(fault)));
         }
-        if ca_changed && let Err(fault) = self.reload_client_ca() {
-            faults.push(fault);
+        if ca_changed {
+            self.known.client_ca = self.reload_client_ca().err().map(told);
         }
-        let texts: Vec<_> = faults.iter().map(chain_text).collect();
-        for fault in &texts {
-            tracing::error!(error = %fault, "certificate files cannot be used; still serving the ones from before");
-        }
-        self.faults.publish(texts);
+        self.faults.publish(self.known.texts());
+    }
+
+    /// Also after a reload: what was on disk may have been a newer one.
+    fn must_renew(&self, now: UnixSeconds) -> bool {
+        let failed_lately = matches!(&self.known.renewal, Some((at, _)) if now.since(*at).abs() < RETRY_SECONDS);
+        self.served.made && self.served.is_due(now) && !failed_lately
     }
 
     fn reload(&mut self, now: UnixSeconds) -> Result<(), CertificateError> {
@@ -167,9 +162,20 @@ impl Rotation {
         self.tls.publish(server_config(self.certificate.subscribe(), self.client_ca.as_deref())?);
         Ok(())
     }
+}
 
-    fn failed_lately(&self, now: UnixSeconds) -> bool {
-        self.renewal_failed_at.is_some_and(|at| now.since(at).abs() < RETRY_SECONDS)
+/// What cannot be used, as it was logged.
+#[derive(Debug, Default)]
+struct Faults {
+    pair: Option<String>,
+    renewal: Option<(UnixSeconds, String)>,
+    client_ca: Option<String>,
+}
+
+impl Faults {
+    fn texts(&self) -> Vec<String> {
+        let renewal = self.renewal.as_ref().map(|(_at, text)| text);
+        [self.pair.as_ref(), renewal, self.client_ca.as_ref()].into_iter().flatten().cloned().collect()
     }
 }
 
@@ -182,8 +188,16 @@ impl Seen {
     }
 }
 
+/// Logs a fault, once, and yields its text.
+#[expect(clippy::needless_pass_by_value, reason = "the shape of map")]
+fn told(fault: CertificateError) -> String {
+    let text = chain_text(&fault);
+    tracing::error!(error = %text, "certificate files cannot be used; what was served before still is");
+    text
+}
+
 /// An error and its causes on one line.
-pub(super) fn chain_text(error: &CertificateError) -> String {
+fn chain_text(error: &CertificateError) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {

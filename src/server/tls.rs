@@ -35,8 +35,9 @@ pub(super) fn server_config(
 ) -> Result<ServerConfig, CertificateError> {
     let provider = Arc::new(default_provider());
     let tls = |error: rustls::Error| CertificateError::Tls(error.to_string());
-    let builder =
-        ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions().map_err(tls)?;
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(tls)?;
     let mut config = match client_ca {
         Some(path) => builder.with_client_cert_verifier(client_verifier(path, provider)?),
         None => builder.with_no_client_auth(),
