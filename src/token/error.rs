@@ -83,6 +83,34 @@ pub enum TokenError {
 }
 
 impl TokenError {
+    /// Every rule, in the order they are checked.
+    pub const ALL: [Self; 24] = [
+        Self::TooLarge,
+        Self::BadPrefix,
+        Self::BadBase64,
+        Self::UnparsableUrl,
+        Self::BadScheme,
+        Self::BadHost,
+        Self::BadPath,
+        Self::BadQuery,
+        Self::NamesCollide,
+        Self::ParameterNotAllowed,
+        Self::ParameterRepeated,
+        Self::BadAction,
+        Self::ClusterHeaderNotSigned,
+        Self::BadExpires,
+        Self::DateMissing,
+        Self::BadDate,
+        Self::Expired,
+        Self::SignatureShape,
+        Self::CredentialScope,
+        Self::AccessKeyIdShape,
+        Self::Algorithm,
+        Self::Version,
+        Self::DateInFuture,
+        Self::RegionNotAllowed,
+    ];
+
     /// The detail beside the reason code: the spelling of the vectors.
     #[must_use]
     pub const fn label(self) -> &'static str {

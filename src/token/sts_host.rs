@@ -173,7 +173,7 @@ impl fmt::Display for StsHost {
             HostForm::DualStack | HostForm::FipsDualStack => partition.dual_stack_suffix(),
             HostForm::Fips | HostForm::Regional => None,
         };
-        write!(f, "{service}.{region}.{}", suffix.unwrap_or(partition.regional_suffix()))
+        write!(f, "{service}.{region}.{}", suffix.unwrap_or_else(|| partition.regional_suffix()))
     }
 }
 

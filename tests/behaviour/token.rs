@@ -149,6 +149,22 @@ fn dates_are_read_as_the_calendar_has_them() {
 }
 
 #[test]
+fn the_rules_page_names_every_refusal_and_real_cases() {
+    let page = include_str!("../../docs/token-rules.md");
+    for error in TokenError::ALL {
+        assert!(page.contains(&format!("`{}`", error.label())), "{error:?}");
+    }
+    let vectors = concat!(
+        include_str!("../vectors/token_verify_reject.json"),
+        include_str!("../vectors/token_preflight.json"),
+        include_str!("../vectors/sts_hosts.json"),
+    );
+    for case in page.split('"').skip(1).step_by(2) {
+        assert!(vectors.contains(&format!("\"{case}\"")), "no case is named {case}");
+    }
+}
+
+#[test]
 fn what_is_no_url_is_told_from_a_wrong_one() {
     let query = honest().url().split_once('?').unwrap().1.to_owned();
     for (head, refusal) in [
