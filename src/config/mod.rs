@@ -8,5 +8,6 @@ pub mod feature_gates;
 pub mod file;
 pub mod flags;
 pub mod get_token;
+mod judge;
 mod pick;
 pub mod server;

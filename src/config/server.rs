@@ -1,1 +1,384 @@
-//! Flags, environment, file and defaults → `server::Settings`.
+//! Flags, environment, file and defaults → `server::Settings`, or every fault at once.
+//!
+//! The checks come in the reference's order: the mapping keys, the cluster id, the partition, the backend modes; then
+//! ours. A fault says the flag or the place in the file that its value came from.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::env::Env;
+use super::feature_gates::FeatureGates;
+use super::file::{Given, HEALTH_PORT, ServerKeys, TopKeys};
+use super::flags;
+use super::judge::{From, Judge};
+use crate::authenticator::CacheSettings;
+use crate::aws::{ConnectorSettings, StsSettings};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::document::{self, Faults, Place};
+use crate::iam::Partition;
+use crate::mapping::{ScrubbedAccounts, SourceKind};
+use crate::server::{Limits, Settings};
+use crate::sources::keys::{self, KeySettings};
+use crate::sources::{FileText, FirstReading, Reading, SourceSettings};
+use crate::token::{ClusterId, TokenRules};
+
+/// `server.port` when nothing says another.
+pub const PORT: u16 = 21_362;
+/// `server.address` when nothing says another.
+pub const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+/// `server.stateDir` when nothing says another.
+pub const STATE_DIR: &str = "/var/aws-iam-authenticator";
+/// `server.generateKubeconfig` when nothing says another.
+pub const GENERATE_KUBECONFIG: &str = "/etc/kubernetes/aws-iam-authenticator/kubeconfig.yaml";
+/// `server.hostname` when nothing says another.
+pub const HOSTNAME: &str = "localhost";
+/// The longest `server.identityCache.staleFor`: a token lives no longer.
+const LONGEST_STALE: Duration = Duration::from_secs(15 * 60);
+/// Bounds of `server.sts.timeout`; the API server itself waits 30 s.
+const TIMEOUT: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(60));
+
+/// What was typed, resolved.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// For [`crate::server::start`].
+    pub settings: Settings,
+    /// `server.sts.connectTo` and `caBundle`, for the connector that start takes.
+    pub connector: ConnectorSettings,
+    /// `--feature-gates`.
+    pub gates: FeatureGates,
+    /// What works and is probably not meant; to be logged.
+    pub warnings: Vec<Diagnostic>,
+    /// The names of `backendMode` as written.
+    pub mode_names: Vec<String>,
+}
+
+/// Resolves the settings of `server`: explicit flag, then environment, then config file, then default.
+///
+/// # Errors
+/// Every fault, those of the file in its order.
+pub fn settings(global: &flags::Global, typed: &flags::Server, env: &Env) -> Result<Resolved, Vec<Diagnostic>> {
+    let file = global.config.as_deref().map(FileText::load).transpose().map_err(|fault| vec![fault])?;
+    resolve(file.as_ref(), global, typed, env)
+}
+
+/// As [`settings`], with the file read already: `check` and tests.
+///
+/// # Errors
+/// As there.
+pub fn resolve(
+    file: Option<&FileText>,
+    global: &flags::Global,
+    typed: &flags::Server,
+    env: &Env,
+) -> Result<Resolved, Vec<Diagnostic>> {
+    let name: Arc<str> = file.map_or_else(|| "".into(), |file| Arc::clone(&file.name));
+    let bytes: &[u8] = file.map_or(&[], |file| &file.bytes);
+    let format = file.map_or(document::Format::Yaml, |file| file.format);
+    let text = document::utf8(&name, bytes).map_err(|fault| vec![fault])?;
+    let document = document::parse(&name, text, format)?;
+    let unknown = if typed.strict_config == Some(true) { Severity::Error } else { Severity::Warning };
+    let mut faults = Faults::new(name);
+    if let Some(second) = document.second() {
+        let what = "a second document begins here, which is not read".to_owned();
+        faults.add(unknown, second, &Place::Root, "second-document", what, "write everything into the first");
+    }
+    let root = document.root();
+    let top = TopKeys::pick(root, unknown, &mut faults);
+    let server = ServerKeys::pick(root, unknown, &mut faults);
+    let mut judge = Judge { faults };
+    let gates = gates(global, &mut judge);
+    // The mapping keys are judged first, as in the reference, and need the partition.
+    let partition = partition(typed, &server, &mut Judge { faults: Faults::new("".into()) }).unwrap_or(Partition::Aws);
+    let key_settings = KeySettings {
+        partition,
+        role_paths: server.role_paths.map(|given| given.value).unwrap_or_default(),
+        sso_roles: gates.sso_role_match,
+        unknown,
+    };
+    let reading = Reading::pick(bytes, root, key_settings, &mut judge.faults);
+    let reading = file.map(|_| FirstReading::new(reading)).unwrap_or_default();
+    let cluster_id = cluster_id(global, env, &top, &mut judge);
+    partition_again(typed, &server, &mut judge);
+    let (modes, mode_names) = modes(typed, &server, &mut judge);
+    let sources = SourceSettings {
+        backend_modes: modes,
+        config_file: global.config.clone().or_else(|| file.map(|file| PathBuf::from(&*file.name))),
+        backend_mode_file: text_of(&server.dynamic_backend_mode_path).map(PathBuf::from),
+        partition,
+        role_paths: key_settings.role_paths,
+        sso_roles: gates.sso_role_match,
+        unknown_keys: unknown,
+        scrubbed: ScrubbedAccounts(values(&server.scrubbed_accounts).collect()),
+        first_reading: reading,
+    };
+    let settings = rest(typed, &server, cluster_id, partition, sources, &mut judge);
+    let connector = ConnectorSettings {
+        connect_to: text_of(&server.sts.connect_to),
+        ca_bundle: text_of(&server.sts.ca_bundle).map(PathBuf::from),
+    };
+    let failed = judge.faults.any_error();
+    let list = judge.faults.into_list();
+    match settings {
+        Some(settings) if !failed => Ok(Resolved { settings, connector, gates, warnings: list, mode_names }),
+        _ => Err(list),
+    }
+}
+
+/// What `check`, `audit` and others judge a file's keys by when nobody typed anything else.
+fn gates(global: &flags::Global, judge: &mut Judge) -> FeatureGates {
+    FeatureGates::parse(&global.feature_gates).unwrap_or_else(|errors| {
+        for error in errors {
+            judge.error(From::Flag("--feature-gates"), "", "bad-feature-gate", error.to_string(), "");
+        }
+        FeatureGates::default()
+    })
+}
+
+fn cluster_id(global: &flags::Global, env: &Env, top: &TopKeys, judge: &mut Judge) -> Option<ClusterId> {
+    let (from, text) = match (&global.cluster_id, &env.cluster_id, &top.cluster_id) {
+        (Some(typed), _, _) => (From::Flag("--cluster-id"), typed.as_str()),
+        (None, Some(variable), _) => (From::Flag("KUBERNETES_AWS_AUTHENTICATOR_CLUSTER_ID"), variable.as_str()),
+        (None, None, Some(given)) => (From::File(given.at), given.value.as_str()),
+        (None, None, None) => (From::Nowhere, ""),
+    };
+    let cure = "set clusterID in the config file, or give --cluster-id";
+    ClusterId::parse(text)
+        .map_err(|error| judge.error(from, "clusterID", "bad-cluster-id", error.to_string(), cure))
+        .ok()
+}
+
+fn partition(typed: &flags::Server, server: &ServerKeys, judge: &mut Judge) -> Option<Partition> {
+    let (from, text) = match (&typed.partition, &server.partition) {
+        (Some(typed), _) => (From::Flag("--partition"), typed.as_str()),
+        (None, Some(given)) => (From::File(given.at), given.value.as_str()),
+        (None, None) => return Some(Partition::Aws),
+    };
+    text.parse()
+        .map_err(|error| {
+            let what = format!("invalid partition: {error}");
+            judge.error(from, "server.partition", "bad-partition", what, "write one of them, in lower case");
+        })
+        .ok()
+}
+
+/// Reports the partition in its turn.
+fn partition_again(typed: &flags::Server, server: &ServerKeys, judge: &mut Judge) {
+    let _ = partition(typed, server, judge);
+}
+
+/// The sources in order, each once, and their names as written.
+fn modes(typed: &flags::Server, server: &ServerKeys, judge: &mut Judge) -> (Vec<SourceKind>, Vec<String>) {
+    const KEY: &str = "server.backendMode";
+    let names: Vec<(From, String)> = match (&typed.backend_mode, &server.backend_mode) {
+        (typed, _) if !typed.is_empty() => {
+            typed.iter().map(|name| (From::Flag("--backend-mode"), name.clone())).collect()
+        }
+        (_, Some(given)) => given.value.iter().map(|name| (From::File(name.at), name.value.clone())).collect(),
+        (_, None) => vec![(From::Nowhere, SourceKind::MountedFile.as_str().to_owned())],
+    };
+    let uses_dynamic_file = names.iter().any(|(_, name)| name == SourceKind::DynamicFile.as_str());
+    let path = server.dynamic_file_path.as_ref().filter(|path| !path.value.is_empty());
+    match path {
+        Some(path) if !uses_dynamic_file => {
+            let what = "a dynamic file is named, and backendMode has no DynamicFile".to_owned();
+            let cure = "add DynamicFile to backendMode, or remove the path";
+            judge.error(From::File(path.at), "server.dynamicfilepath", "dynamic-file", what, cure);
+        }
+        None if uses_dynamic_file => {
+            let what = "backendMode has DynamicFile, and no file is named".to_owned();
+            judge.error(From::Nowhere, "server.dynamicfilepath", "dynamic-file", what, "set dynamicfilepath");
+        }
+        Some(_) | None => {}
+    }
+    let mut kinds = Vec::new();
+    for (number, (from, name)) in names.iter().enumerate() {
+        match keys::parse_mode(name) {
+            Ok(mode) => {
+                if mode.deprecated {
+                    let what = format!("the backend mode `{name}` is deprecated");
+                    judge.warning(*from, KEY, "deprecated-mode", what, &format!("write {}", mode.kind));
+                }
+                if !kinds.contains(&mode.kind) {
+                    kinds.push(mode.kind);
+                }
+            }
+            Err(error) => {
+                let cure = "write MountedFile, EKSConfigMap, CRD, DynamicFile, AccessEntryFile, AccessEntry or EKSAccessEntries";
+                judge.error(*from, KEY, "bad-backend-mode", error.to_string(), cure);
+            }
+        }
+        if names.iter().take(number).any(|(_, earlier)| earlier == name) {
+            judge.error(*from, KEY, "backend-mode-twice", format!("`{name}` stands twice"), "keep one of them");
+        }
+    }
+    if names.is_empty() {
+        let from = server.backend_mode.as_ref().map_or(From::Nowhere, |given| From::File(given.at));
+        judge.error(
+            from,
+            KEY,
+            "no-backend-mode",
+            "the list of backend modes is empty".to_owned(),
+            "name one, or remove the key",
+        );
+    }
+    (kinds, names.into_iter().map(|(_, name)| name).collect())
+}
+
+/// Everything whose faults do not depend on others.
+fn rest(
+    typed: &flags::Server,
+    server: &ServerKeys,
+    cluster_id: Option<ClusterId>,
+    partition: Partition,
+    sources: SourceSettings,
+    judge: &mut Judge,
+) -> Option<Settings> {
+    let client_ca_file = text_of(&server.client_ca_file).map(PathBuf::from);
+    let ip = address(typed, server, client_ca_file.is_some(), judge);
+    let port = typed.port.or_else(|| server.port.map(|given| given.value)).unwrap_or(PORT);
+    let path = |flag: &Option<PathBuf>, given: &Option<Given<String>>, default: &str| {
+        flag.clone().or_else(|| text_of(given).map(PathBuf::from)).unwrap_or_else(|| Path::new(default).to_owned())
+    };
+    let switch = |flag: Option<bool>, given: Option<Given<bool>>, default| {
+        flag.or_else(|| given.map(|given| given.value)).unwrap_or(default)
+    };
+    let health = SocketAddr::from((Ipv6Addr::UNSPECIFIED, HEALTH_PORT));
+    let rules = TokenRules {
+        partition,
+        cluster_id: cluster_id?,
+        instance_region: None,
+        strict_preflight: switch(None, server.sts.strict_preflight, true),
+        allowed_regions: regions(server, judge),
+    };
+    Some(Settings {
+        rules,
+        sts: sts(server, judge),
+        cache: cache(server, judge),
+        sources,
+        address: SocketAddr::new(ip?, port),
+        hostname: typed.hostname.clone().or_else(|| text_of(&server.hostname)).unwrap_or_else(|| HOSTNAME.to_owned()),
+        state_dir: path(&typed.state_dir, &server.state_dir, STATE_DIR),
+        generate_kubeconfig: path(&typed.generate_kubeconfig, &server.generate_kubeconfig, GENERATE_KUBECONFIG),
+        kubeconfig_pregenerated: switch(typed.kubeconfig_pregenerated, server.kubeconfig_pregenerated, false),
+        metrics_on_health: client_ca_file.is_some() || switch(None, server.metrics_on_health, false),
+        client_ca_file,
+        audiences: audiences(server, judge),
+        deny_status: server.deny_status.map(|given| given.value).unwrap_or_default(),
+        health_address: server.health_address.map_or(health, |given| given.value),
+        decision_log: server.decision_log.as_ref().map(|given| given.value.clone()).unwrap_or_default(),
+        limits: Limits::default(),
+    })
+}
+
+fn address(typed: &flags::Server, server: &ServerKeys, guarded: bool, judge: &mut Judge) -> Option<IpAddr> {
+    const KEY: &str = "server.address";
+    let (from, text) = match (&typed.address, &server.address) {
+        (Some(typed), _) => (From::Flag("--address"), typed.as_str()),
+        (None, Some(given)) => (From::File(given.at), given.value.as_str()),
+        (None, None) => return Some(ADDRESS),
+    };
+    match text.parse::<IpAddr>() {
+        Ok(ip) => {
+            if !ip.is_loopback() && !guarded {
+                let what = format!("everybody who reaches `{ip}` may ask for verdicts and spend STS calls");
+                judge.warning(from, KEY, "open-address", what, "listen on 127.0.0.1, or set clientCAFile");
+            }
+            Some(ip)
+        }
+        Err(_) => {
+            judge.error(
+                from,
+                KEY,
+                "bad-address",
+                format!("`{text}` is not an IP address"),
+                "write one, such as 127.0.0.1",
+            );
+            None
+        }
+    }
+}
+
+fn sts(server: &ServerKeys, judge: &mut Judge) -> StsSettings {
+    let mut settings = StsSettings::default();
+    if let Some(timeout) = server.sts.timeout {
+        settings.timeout = timeout.value;
+        if timeout.value < TIMEOUT.0 || timeout.value > TIMEOUT.1 {
+            let what = format!("`{:?}` is not from 100 ms to 60 s", timeout.value);
+            judge.error(From::File(timeout.at), "server.sts.timeout", "bad-value", what, "the API server waits 30 s");
+        }
+    }
+    if let Some(places) = server.sts.max_in_flight {
+        settings.max_in_flight = usize::try_from(places.value).unwrap_or(settings.max_in_flight);
+    }
+    settings
+}
+
+fn cache(server: &ServerKeys, judge: &mut Judge) -> CacheSettings {
+    let keys = server.identity_cache;
+    let mut settings = CacheSettings::default();
+    settings.fresh_for = keys.fresh_for.map_or(settings.fresh_for, |given| given.value);
+    settings.stale_for = keys.stale_for.map_or(settings.stale_for, |given| given.value);
+    settings.max_entries = keys.max_entries.map_or(settings.max_entries, |given| u64::from(given.value));
+    if settings.fresh_for > settings.stale_for {
+        let at = keys.fresh_for.or(keys.stale_for).map_or(From::Nowhere, |given| From::File(given.at));
+        let what = format!("freshFor {:?} is longer than staleFor {:?}", settings.fresh_for, settings.stale_for);
+        let cure = "write freshFor ≤ staleFor ≤ 15m; their defaults are 150s and 5m";
+        judge.error(at, "server.identityCache.freshFor", "bad-cache-ages", what, cure);
+    }
+    if settings.stale_for > LONGEST_STALE {
+        let at = keys.stale_for.map_or(From::Nowhere, |given| From::File(given.at));
+        let what = format!("staleFor {:?} is longer than 15 min, the life of a token", settings.stale_for);
+        judge.error(at, "server.identityCache.staleFor", "bad-cache-ages", what, "write 15m or less");
+    }
+    settings
+}
+
+fn regions(server: &ServerKeys, judge: &mut Judge) -> Vec<String> {
+    let form = |region: &str| {
+        (1..=32).contains(&region.len())
+            && region.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    };
+    let regions = server.sts.allowed_regions.iter().flat_map(|given| &given.value);
+    for region in regions.clone().filter(|region| !form(&region.value)) {
+        let what = format!("`{}` is not the name of a region", region.value);
+        let cure = "write names such as eu-central-1; `global` stands for sts.amazonaws.com";
+        judge.error(From::File(region.at), "server.sts.allowedRegions", "bad-region", what, cure);
+    }
+    // An empty list would allow all, which nobody means who wrote one.
+    if let Some(given) = server.sts.allowed_regions.as_ref().filter(|given| given.value.is_empty()) {
+        let what = "the list of allowed regions is empty".to_owned();
+        judge.error(
+            From::File(given.at),
+            "server.sts.allowedRegions",
+            "bad-region",
+            what,
+            "name one, or remove the key",
+        );
+    }
+    regions.map(|region| region.value.clone()).collect()
+}
+
+fn audiences(server: &ServerKeys, judge: &mut Judge) -> Vec<String> {
+    let audiences = server.audiences.iter().flat_map(|given| &given.value);
+    for audience in audiences.clone().filter(|audience| audience.value.trim().is_empty()) {
+        judge.error(
+            From::File(audience.at),
+            "server.audiences",
+            "bad-value",
+            "an audience is empty".to_owned(),
+            "remove it",
+        );
+    }
+    audiences.map(|audience| audience.value.clone()).collect()
+}
+
+/// A text that is given and not blank.
+fn text_of(given: &Option<Given<String>>) -> Option<String> {
+    given.as_ref().map(|given| given.value.clone()).filter(|text| !text.trim().is_empty())
+}
+
+fn values(given: &Option<Given<Vec<Given<String>>>>) -> impl Iterator<Item = String> {
+    given.iter().flat_map(|given| &given.value).map(|item| item.value.clone())
+}

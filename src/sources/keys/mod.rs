@@ -8,6 +8,7 @@
 mod accounts;
 mod deny;
 mod entries;
+mod modes;
 mod reserved;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 pub use accounts::{parse_accounts, warn_lost_digits};
 pub use deny::parse_deny;
 pub use entries::{entry_text, parse_entries};
+pub use modes::{ModeName, UnknownMode, parse_mode};
 pub use reserved::{ReservedEntry, parse_reserved, reserved_entries};
 
 use crate::diagnostic::Severity;
