@@ -9,5 +9,6 @@ pub mod file;
 pub mod flags;
 pub mod get_token;
 mod judge;
+mod later;
 mod pick;
 pub mod server;

@@ -11,8 +11,9 @@ use std::time::Duration;
 use super::env::Env;
 use super::feature_gates::FeatureGates;
 use super::file::{Given, HEALTH_PORT, ServerKeys, TopKeys};
-use super::flags;
 use super::judge::{From, Judge};
+pub use super::later::LaterSettings;
+use super::{flags, later};
 use crate::authenticator::CacheSettings;
 use crate::aws::{ConnectorSettings, StsSettings};
 use crate::diagnostic::{Diagnostic, Severity};
@@ -50,8 +51,8 @@ pub struct Resolved {
     pub gates: FeatureGates,
     /// What works and is probably not meant; to be logged.
     pub warnings: Vec<Diagnostic>,
-    /// The names of `backendMode` as written.
-    pub mode_names: Vec<String>,
+    /// What waits for the features that use it.
+    pub later: LaterSettings,
 }
 
 /// Resolves the settings of `server`: explicit flag, then environment, then config file, then default.
@@ -89,8 +90,9 @@ pub fn resolve(
     let server = ServerKeys::pick(root, unknown, &mut faults);
     let mut judge = Judge { faults };
     let gates = gates(global, &mut judge);
-    // The mapping keys are judged first, as in the reference, and need the partition.
-    let partition = partition(typed, &server, &mut Judge { faults: Faults::new("".into()) }).unwrap_or(Partition::Aws);
+    // The mapping keys come first, as in the reference, and need the partition; whether it is one is told in its turn.
+    let (partition_from, partition_text) = partition_text(typed, &server);
+    let partition = partition_text.parse().unwrap_or(Partition::Aws);
     let key_settings = KeySettings {
         partition,
         role_paths: server.role_paths.map(|given| given.value).unwrap_or_default(),
@@ -100,8 +102,11 @@ pub fn resolve(
     let reading = Reading::pick(bytes, root, key_settings, &mut judge.faults);
     let reading = file.map(|_| FirstReading::new(reading)).unwrap_or_default();
     let cluster_id = cluster_id(global, env, &top, &mut judge);
-    partition_again(typed, &server, &mut judge);
-    let (modes, mode_names) = modes(typed, &server, &mut judge);
+    if let Err(error) = partition_text.parse::<Partition>() {
+        let (what, cure) = (format!("invalid partition: {error}"), "write one of them, in lower case");
+        judge.error(partition_from, "server.partition", "bad-partition", what, cure);
+    }
+    let (modes, backend_mode) = modes(typed, &server, &mut judge);
     let sources = SourceSettings {
         backend_modes: modes,
         config_file: global.config.clone().or_else(|| file.map(|file| PathBuf::from(&*file.name))),
@@ -113,20 +118,20 @@ pub fn resolve(
         scrubbed: ScrubbedAccounts(values(&server.scrubbed_accounts).collect()),
         first_reading: reading,
     };
-    let settings = rest(typed, &server, cluster_id, partition, sources, &mut judge);
+    let settings = rest(typed, &server, cluster_id, env, partition, sources, &mut judge);
     let connector = ConnectorSettings {
         connect_to: text_of(&server.sts.connect_to),
         ca_bundle: text_of(&server.sts.ca_bundle).map(PathBuf::from),
     };
+    let later = later::settings(typed, &server, backend_mode);
     let failed = judge.faults.any_error();
     let list = judge.faults.into_list();
     match settings {
-        Some(settings) if !failed => Ok(Resolved { settings, connector, gates, warnings: list, mode_names }),
+        Some(settings) if !failed => Ok(Resolved { settings, connector, gates, warnings: list, later }),
         _ => Err(list),
     }
 }
 
-/// What `check`, `audit` and others judge a file's keys by when nobody typed anything else.
 fn gates(global: &flags::Global, judge: &mut Judge) -> FeatureGates {
     FeatureGates::parse(&global.feature_gates).unwrap_or_else(|errors| {
         for error in errors {
@@ -149,23 +154,12 @@ fn cluster_id(global: &flags::Global, env: &Env, top: &TopKeys, judge: &mut Judg
         .ok()
 }
 
-fn partition(typed: &flags::Server, server: &ServerKeys, judge: &mut Judge) -> Option<Partition> {
-    let (from, text) = match (&typed.partition, &server.partition) {
-        (Some(typed), _) => (From::Flag("--partition"), typed.as_str()),
-        (None, Some(given)) => (From::File(given.at), given.value.as_str()),
-        (None, None) => return Some(Partition::Aws),
-    };
-    text.parse()
-        .map_err(|error| {
-            let what = format!("invalid partition: {error}");
-            judge.error(from, "server.partition", "bad-partition", what, "write one of them, in lower case");
-        })
-        .ok()
-}
-
-/// Reports the partition in its turn.
-fn partition_again(typed: &flags::Server, server: &ServerKeys, judge: &mut Judge) {
-    let _ = partition(typed, server, judge);
+fn partition_text<'a>(typed: &'a flags::Server, server: &'a ServerKeys) -> (From, &'a str) {
+    match (&typed.partition, &server.partition) {
+        (Some(typed), _) => (From::Flag("--partition"), typed),
+        (None, Some(given)) => (From::File(given.at), &given.value),
+        (None, None) => (From::Nowhere, Partition::Aws.as_str()),
+    }
 }
 
 /// The sources in order, each once, and their names as written.
@@ -231,6 +225,7 @@ fn rest(
     typed: &flags::Server,
     server: &ServerKeys,
     cluster_id: Option<ClusterId>,
+    env: &Env,
     partition: Partition,
     sources: SourceSettings,
     judge: &mut Judge,
@@ -268,6 +263,7 @@ fn rest(
         deny_status: server.deny_status.map(|given| given.value).unwrap_or_default(),
         health_address: server.health_address.map_or(health, |given| given.value),
         decision_log: server.decision_log.as_ref().map(|given| given.value.clone()).unwrap_or_default(),
+        metadata: env.aws.metadata.clone(),
         limits: Limits::default(),
     })
 }
@@ -375,7 +371,7 @@ fn audiences(server: &ServerKeys, judge: &mut Judge) -> Vec<String> {
 }
 
 /// A text that is given and not blank.
-fn text_of(given: &Option<Given<String>>) -> Option<String> {
+pub(super) fn text_of(given: &Option<Given<String>>) -> Option<String> {
     given.as_ref().map(|given| given.value.clone()).filter(|text| !text.trim().is_empty())
 }
 
