@@ -106,7 +106,7 @@ impl Report {
             table.add_row([
                 verdict.to_owned(),
                 row.shows.to_owned(),
-                row.caller.clone(),
+                short(&row.caller).to_owned(),
                 row.decision.to_string(),
                 format!("{} us", row.first_us),
                 format!("{} us", row.again_us),
@@ -143,10 +143,16 @@ impl Report {
 impl fmt::Display for Decision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Allowed { username, groups } => write!(f, "allowed as {username}, groups {}", groups.join(" ")),
+            Self::Allowed { username, groups } => write!(f, "{username} [{}]", groups.join(" ")),
             Self::Refused { reason } => write!(f, "refused: {reason}"),
         }
     }
+}
+
+/// The name within an ARN's account: `user/NAME`, or `ROLE/SESSION`.
+fn short(arn: &str) -> &str {
+    let resource = arn.rsplit(':').next().unwrap_or(arn);
+    resource.strip_prefix("assumed-role/").unwrap_or(resource)
 }
 
 /// Whole microseconds of the middle one; 0 of none.

@@ -15,7 +15,7 @@ server:
   - rolearn: arn:aws:iam::111122223333:role/Deployer
     username: deployer:{{SessionName}}
     groups: [deployers]
-  - sso: {permissionSetName: ViewOnly, accountID: "111122223333"}
+  - sso: {permissionSetName: View, accountID: "111122223333"}
     username: sso:{{SessionName}}
     groups: [viewers]
   - rolearnLike: arn:aws:iam::444455556666:role/team-*
@@ -82,7 +82,7 @@ impl People {
         let people = Self {
             deployer: stage.guest().clone(),
             user: Principal::user("111122223333", "bob")?,
-            sso: role("AWSReservedSSO_ViewOnly_0123456789abcdef", "carol")?,
+            sso: role("AWSReservedSSO_View_0123456789abcdef", "carol")?,
             team: Principal::role_session("444455556666", "team-payments", "dan")?,
             former: role("Former", "erin")?,
             newcomer: role("Newcomer", "frank")?,

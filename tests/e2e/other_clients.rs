@@ -27,7 +27,16 @@ fn e2e_tokens_of_the_aws_cli_are_accepted_from_regional_and_global_hosts() {
             .map(|(region, endpoints)| {
                 let mut command = aws();
                 environment(&mut command);
-                command.args(["eks", "get-token", "--cluster-name", CLUSTER_ID, "--region", region, "--output", "json"]);
+                command.args([
+                    "eks",
+                    "get-token",
+                    "--cluster-name",
+                    CLUSTER_ID,
+                    "--region",
+                    region,
+                    "--output",
+                    "json",
+                ]);
                 command.env("AWS_STS_REGIONAL_ENDPOINTS", endpoints);
                 command
             })
