@@ -4,6 +4,7 @@ pub(crate) mod authority;
 pub(crate) mod bridge;
 pub(crate) mod cluster;
 pub(crate) mod desk;
+pub(crate) mod h1;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod vectors;

@@ -132,6 +132,12 @@ pub(crate) fn load(file: &str, own_count: usize) -> Option<Vec<Case>> {
     Some(cases)
 }
 
+/// A member of `file` beside its cases, such as `default_sts`; null if the file or the member is absent.
+pub(crate) fn member(file: &str, key: &str) -> Value {
+    let text = fs::read_to_string(Place::find().directory.join(file)).unwrap_or_default();
+    serde_json::from_str::<Value>(&text).map_or(Value::Null, |mut file| file[key].take())
+}
+
 /// Says how many cases were run, and how many not yet, by kind.
 ///
 /// # Panics
