@@ -87,7 +87,7 @@ impl Denial {
         }
     }
 
-    /// `result` label of authenticate_latency_seconds, as the reference spells it (`uknown_user` included).
+    /// `result` label of `authenticate_latency_seconds`, as the reference spells it (`uknown_user` included).
     #[must_use]
     pub const fn label(&self) -> &'static str {
         match self {

@@ -76,7 +76,7 @@ pub enum ConnectorError {
 }
 
 impl Connector {
-    /// What the binary uses: proxy variables of the environment (CONNECT), SSL_CERT_FILE / system roots.
+    /// What the binary uses: proxy variables of the environment (CONNECT), `SSL_CERT_FILE` or the system's roots.
     ///
     /// The system's roots are some 150 files: they are read at the first connection, or by [`Connector::warm_up`].
     ///

@@ -1,4 +1,4 @@
-//! The region the instance metadata service names (IMDSv2, one bounded attempt, never through a proxy).
+//! The region the instance metadata service names (version 2, one bounded attempt, never through a proxy).
 
 use std::time::Duration;
 
@@ -20,9 +20,9 @@ const REGION_BYTES: usize = 32;
 /// What the environment says about the metadata service.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct ImdsSettings {
-    /// AWS_EC2_METADATA_DISABLED is `true`.
+    /// `AWS_EC2_METADATA_DISABLED` is `true`.
     pub disabled: bool,
-    /// AWS_EC2_METADATA_SERVICE_ENDPOINT; the usual link-local address if absent.
+    /// `AWS_EC2_METADATA_SERVICE_ENDPOINT`; the usual link-local address if absent.
     pub endpoint: Option<String>,
 }
 

@@ -46,6 +46,9 @@ pub(super) struct Ask {
     pub(super) errand: Errand,
 }
 
+/// A waiter's turn: its place, or the word that its host is left alone.
+type Turn = Result<Place, StsError>;
+
 /// How a call ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Ending {
@@ -96,7 +99,7 @@ struct Host {
 struct Waiter {
     ticket: u64,
     ask: Ask,
-    turn: oneshot::Sender<Result<Place, StsError>>,
+    turn: oneshot::Sender<Turn>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -144,11 +147,7 @@ impl Places {
         }
     }
 
-    fn queue(
-        &self,
-        state: &mut State,
-        ask: Ask,
-    ) -> Result<(u64, oneshot::Receiver<Result<Place, StsError>>), StsError> {
+    fn queue(&self, state: &mut State, ask: Ask) -> Result<(u64, oneshot::Receiver<Turn>), StsError> {
         let revalidations = state.queue.iter().filter(|waiter| waiter.ask.errand == Errand::Revalidation).count();
         let full = match ask.errand {
             Errand::Proof => state.queue.len() >= QUEUE,
@@ -170,7 +169,7 @@ impl Places {
     }
 
     /// A place if there is one now, or the word that its host is left alone.
-    fn seat(self: &Arc<Self>, state: &mut State, ask: &Ask) -> Option<Result<Place, StsError>> {
+    fn seat(self: &Arc<Self>, state: &mut State, ask: &Ask) -> Option<Turn> {
         let now = self.clock.moment().monotonic;
         let lane = state.lane_for(ask, self.limits, now);
         let host = state.hosts.entry(ask.region.as_str()).or_default();
@@ -219,10 +218,7 @@ impl Places {
         }
     }
 
-    fn next_turns(
-        self: &Arc<Self>,
-        state: &mut State,
-    ) -> Vec<(oneshot::Sender<Result<Place, StsError>>, Result<Place, StsError>)> {
+    fn next_turns(self: &Arc<Self>, state: &mut State) -> Vec<(oneshot::Sender<Turn>, Turn)> {
         let mut turns = Vec::new();
         let mut waiting = std::mem::take(&mut state.queue);
         while let Some(waiter) = waiting.pop_front() {

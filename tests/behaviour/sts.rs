@@ -154,7 +154,8 @@ async fn connect_to_moves_the_connection_and_not_the_name() {
     let folder = tempfile::tempdir().unwrap();
     let bundle = folder.path().join("ca.pem");
     std::fs::write(&bundle, desk.fake.ca_pem()).unwrap();
-    let settings = |connect_to: String| ConnectorSettings { connect_to: Some(connect_to), ca_bundle: Some(bundle.clone()) };
+    let settings =
+        |connect_to: String| ConnectorSettings { connect_to: Some(connect_to), ca_bundle: Some(bundle.clone()) };
     let sts = client(&desk, Connector::system(&settings(desk.fake.address().to_string())).unwrap());
     let identity = ask(&desk, &sts, &token).await.unwrap();
     assert_eq!(identity.sts_endpoint(), "sts.eu-central-1.amazonaws.com");

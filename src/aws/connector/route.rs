@@ -130,3 +130,57 @@ impl Service<Uri> for Hop {
 fn plain_uri(authority: Authority) -> Option<Uri> {
     Uri::builder().scheme("http").authority(authority).path_and_query("/").build().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
+    use std::thread::JoinHandle;
+
+    use super::super::trust;
+    use super::*;
+
+    /// A proxy for one CONNECT: what it was sent, once it has answered `answer`.
+    fn proxy(answer: &'static str) -> (u16, JoinHandle<String>) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let seen = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let lines = BufReader::new(stream.try_clone().unwrap()).lines().map(Result::unwrap);
+            let head: Vec<_> = lines.take_while(|line| !line.is_empty()).collect();
+            stream.write_all(answer.as_bytes()).unwrap();
+            head.join("\n")
+        });
+        (port, seen)
+    }
+
+    async fn dial(matcher: Matcher) -> Result<Transport, BoxError> {
+        let route = Route::Environment(Arc::new(matcher));
+        assert!(!format!("{route:?}").contains("secret"));
+        let tls = trust::tests::no_roots();
+        route.hop(&tls).call(Uri::from_static("https://sts.eu-central-1.amazonaws.com/")).await
+    }
+
+    #[tokio::test]
+    async fn a_proxy_sees_host_and_its_own_credentials() {
+        let (port, seen) = proxy("HTTP/1.1 200 OK\r\n\r\n");
+        let matcher = Matcher::builder().https(format!("http://user:secret@127.0.0.1:{port}")).build();
+        dial(matcher).await.unwrap();
+        assert_eq!(
+            seen.join().unwrap(),
+            "CONNECT sts.eu-central-1.amazonaws.com:443 HTTP/1.1\n\
+             Host: sts.eu-central-1.amazonaws.com:443\n\
+             Proxy-Authorization: Basic dXNlcjpzZWNyZXQ="
+        );
+    }
+
+    #[tokio::test]
+    async fn a_proxy_that_refuses_is_an_error_without_its_credentials() {
+        let (port, _seen) = proxy("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n");
+        let matcher = Matcher::builder().https(format!("http://user:secret@127.0.0.1:{port}")).build();
+        let error = dial(matcher).await.unwrap_err().to_string();
+        assert!(error.contains("proxy authorization required") && !error.contains("secret"), "{error}");
+        let error = dial(Matcher::builder().https("socks5://127.0.0.1:1").build()).await.unwrap_err().to_string();
+        assert!(error.contains("neither an http nor an https proxy"), "{error}");
+    }
+}

@@ -18,7 +18,7 @@ pub(super) struct Trust {
 }
 
 impl Trust {
-    /// SSL_CERT_FILE and SSL_CERT_DIR, else the system's store.
+    /// `SSL_CERT_FILE` and `SSL_CERT_DIR`, else the system's store.
     pub(super) fn system() -> Self {
         Self { tls: Arc::default() }
     }
@@ -75,4 +75,19 @@ fn client_config(roots: RootCertStore, source: &str) -> Result<Arc<ClientConfig>
         .with_no_client_auth();
     tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Arc::new(tls))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Settings that trust nobody: for what comes before TLS.
+    pub(in super::super) fn no_roots() -> Arc<ClientConfig> {
+        let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(RootCertStore::empty())
+            .with_no_client_auth();
+        Arc::new(config)
+    }
 }
