@@ -3,10 +3,13 @@
 //! All comparisons are without ASCII case. An entry that could not deny anybody is an error: a deny that
 //! silently never matches is worse than none.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::Origin;
-use crate::iam::{AccountId, ArnSections, CanonicalArn, PrincipalKind, RolePattern, VerifiedIdentity, strip_role_path};
+use crate::iam::{
+    AccountId, ArnSections, CanonicalArn, PatternError, PrincipalKind, RolePattern, VerifiedIdentity, strip_role_path,
+};
 
 /// Members of one `server.deny` entry as written.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -42,11 +45,27 @@ enum Matcher {
     Account(String),
     /// Canonical, without a role's path: a deny holds for the name, which is unique in its account.
     Arn(String),
-    ArnLike(RolePattern),
+    ArnLike(ArnLike),
     SessionName(String),
     /// An assumed-role ARN as STS sends it: this one session.
     SessionArn(String),
     UserId(String),
+}
+
+/// A pattern, and the text its resource section begins with, which rules most callers out at once.
+#[derive(Clone, Debug)]
+struct ArnLike {
+    pattern: RolePattern,
+    resource_prefix: String,
+}
+
+/// A caller, split once for all entries.
+struct Asked<'i> {
+    identity: &'i VerifiedIdentity,
+    /// Canonical, lower case, without a role's path.
+    canonical: Cow<'i, str>,
+    /// Canonical and as STS sent it: patterns are written over roles and over sessions.
+    sections: [Option<ArnSections<'i>>; 2],
 }
 
 /// Why a deny entry is bad.
@@ -148,7 +167,11 @@ impl DenyEntry {
     /// Whether every matcher matches.
     #[must_use]
     pub fn matches(&self, identity: &VerifiedIdentity) -> bool {
-        self.matchers.iter().all(|matcher| matcher.matches(identity))
+        self.matches_asked(&Asked::new(identity))
+    }
+
+    fn matches_asked(&self, asked: &Asked<'_>) -> bool {
+        self.matchers.iter().all(|matcher| matcher.matches(asked))
     }
 }
 
@@ -165,7 +188,7 @@ impl DenyList {
                 Some(Matcher::SessionArn(arn)) => list.session_arns.entry(arn.clone()).or_default(),
                 Some(Matcher::SessionName(name)) => list.session_names.entry(name.clone()).or_default(),
                 Some(Matcher::UserId(id)) => list.user_ids.entry(id.clone()).or_default(),
-                Some(Matcher::ArnLike(pattern)) => match literal_account(pattern) {
+                Some(Matcher::ArnLike(like)) => match literal_account(&like.pattern) {
                     Some(account) => list.accounts.entry(account.to_owned()).or_default(),
                     None => &mut list.patterns,
                 },
@@ -183,18 +206,18 @@ impl DenyList {
         if self.entries.is_empty() {
             return None;
         }
-        let arn = identity.canonical_arn();
+        let asked = Asked::new(identity);
         let groups = [
             exact(&self.access_key_ids, identity.access_key_id()),
             exact(&self.user_ids, identity.user_id()),
-            self.arns.get(&*without_path(arn.lowercase())),
+            self.arns.get(&*asked.canonical),
             exact(&self.session_arns, Some(identity.arn())),
             exact(&self.session_names, identity.session_name()),
             exact(&self.accounts, Some(identity.account_id())),
             Some(&self.patterns),
         ];
         let candidates = groups.into_iter().flatten().flatten();
-        let matching = candidates.filter(|at| self.entries.get(**at).is_some_and(|entry| entry.matches(identity)));
+        let matching = candidates.filter(|at| self.entries.get(**at).is_some_and(|entry| entry.matches_asked(&asked)));
         let first = self.entries.get(*matching.min()?)?;
         Some((&first.origin, first.reason.as_deref()))
     }
@@ -218,22 +241,45 @@ impl DenyList {
     }
 }
 
+impl<'i> Asked<'i> {
+    fn new(identity: &'i VerifiedIdentity) -> Self {
+        let canonical = identity.canonical_arn();
+        Self {
+            identity,
+            canonical: without_path(canonical.lowercase()),
+            sections: [Some(canonical.sections()), ArnSections::split(identity.arn()).ok()],
+        }
+    }
+}
+
 impl Matcher {
-    fn matches(&self, identity: &VerifiedIdentity) -> bool {
+    fn matches(&self, asked: &Asked<'_>) -> bool {
+        let identity = asked.identity;
         let is = |value: Option<&str>, text: &str| value.is_some_and(|value| value.eq_ignore_ascii_case(text));
         match self {
             Self::AccessKeyId(id) => is(identity.access_key_id(), id),
             Self::Account(account) => is(Some(identity.account_id()), account),
-            Self::Arn(arn) => without_path(identity.canonical_arn().lowercase()) == *arn,
-            // Also the ARN as STS sent it: patterns are written over sessions too.
-            Self::ArnLike(pattern) => {
-                let sent = || ArnSections::split(identity.arn()).is_ok_and(|arn| pattern.matches_sections(arn));
-                pattern.matches(identity.canonical_arn()) || sent()
-            }
+            Self::Arn(arn) => asked.canonical == *arn,
+            Self::ArnLike(like) => asked.sections.iter().flatten().any(|arn| like.matches(*arn)),
             Self::SessionArn(arn) => is(Some(identity.arn()), arn),
             Self::SessionName(name) => is(identity.session_name(), name),
             Self::UserId(id) => is(identity.user_id(), id),
         }
+    }
+}
+
+impl ArnLike {
+    fn parse(text: &str) -> Result<Self, PatternError> {
+        let pattern = RolePattern::any(text)?;
+        let resource = ArnSections::split(pattern.lowercase()).map_or("", |sections| sections.resource);
+        let resource_prefix = resource.split(['*', '?']).next().unwrap_or_default().to_owned();
+        Ok(Self { pattern, resource_prefix })
+    }
+
+    fn matches(&self, arn: ArnSections<'_>) -> bool {
+        let prefix = self.resource_prefix.as_bytes();
+        let begins = arn.resource.as_bytes().get(..prefix.len()).is_some_and(|text| text.eq_ignore_ascii_case(prefix));
+        begins && self.pattern.matches_sections(arn)
     }
 }
 
@@ -275,14 +321,14 @@ fn parse_account(text: &str) -> Result<Matcher, DenyEntryError> {
 }
 
 fn parse_pattern(text: &str) -> Result<Matcher, DenyEntryError> {
-    match RolePattern::any(text) {
-        Ok(pattern) => Ok(Matcher::ArnLike(pattern)),
+    match ArnLike::parse(text) {
+        Ok(like) => Ok(Matcher::ArnLike(like)),
         Err(error) => Err(DenyEntryError::BadMatcher("arnLike", error.to_string())),
     }
 }
 
 /// A lower-case canonical ARN without a role's path; callers have none, so this allocates for entries alone.
-fn without_path(lowercase: &str) -> std::borrow::Cow<'_, str> {
+fn without_path(lowercase: &str) -> Cow<'_, str> {
     let has_path = lowercase.split_once(":role/").is_some_and(|(_, name)| name.contains('/'));
     if !has_path {
         return lowercase.into();

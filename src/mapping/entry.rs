@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::principal::{ExactArn, Principal, parse_pattern};
 use super::window::{self, Standing, Window};
-use super::{EntryError, MappingError, Template};
+use super::{EntryError, MappingError, SharedNames, Template};
 use crate::clock::UnixSeconds;
 use crate::diagnostic::Position;
 use crate::iam::{CanonicalArn, SsoRole, VerifiedIdentity};
@@ -88,7 +88,7 @@ pub struct Entry {
     list: EntryList,
     principal: Principal,
     username: Template,
-    groups: Box<[Template]>,
+    groups: Arc<[Template]>,
     /// What few entries have.
     limits: Option<Box<Limits>>,
     origin: Origin,
@@ -112,11 +112,25 @@ impl Entry {
     /// # Errors
     /// Every fault of the entry, not only the first.
     pub fn parse(list: EntryList, text: &EntryText, paths: RolePaths, origin: Origin) -> Result<Self, Vec<EntryError>> {
+        Self::parse_sharing(list, text, paths, origin, &mut SharedNames::default())
+    }
+
+    /// As [`Entry::parse`]; names that earlier entries had too are kept once. For long lists.
+    ///
+    /// # Errors
+    /// Every fault of the entry, not only the first.
+    pub fn parse_sharing(
+        list: EntryList,
+        text: &EntryText,
+        paths: RolePaths,
+        origin: Origin,
+        shared: &mut SharedNames,
+    ) -> Result<Self, Vec<EntryError>> {
         let mut errors = Vec::new();
         let principal = parse_principal(list, text, paths, &mut errors);
         let limits = parse_limits(text, &mut errors);
-        let username = Template::parse(&text.username);
-        let groups: Box<[Template]> = text.groups.iter().map(|group| Template::parse(group)).collect();
+        let username = shared.username(Template::parse(&text.username));
+        let groups = shared.groups(text.groups.iter().map(|group| Template::parse(group)).collect());
         if text.role_arn_like.is_some() && list == EntryList::Roles && !text.allow_privileged {
             errors.extend(privileged_names(&username, &groups));
         }
@@ -202,7 +216,7 @@ impl Entry {
     #[must_use]
     pub fn names(&self, arn: &CanonicalArn) -> bool {
         match &self.principal {
-            Principal::Exact(exact) => **exact.key() == *arn.lowercase(),
+            Principal::Exact(exact) => exact.is(arn.lowercase()),
             Principal::Pattern(pattern) => pattern.0.matches(arn),
             Principal::Sso(sso) => sso.0.matches(arn),
         }

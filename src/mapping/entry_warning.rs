@@ -113,19 +113,20 @@ fn principal_warnings(list: EntryList, exact: &ExactArn, warnings: &mut Vec<Entr
         EntryList::Users => "userarn",
     };
     let written = exact.written();
-    let Ok(canonical) = CanonicalArn::parse(exact.key()) else { return };
+    let Ok(canonical) = CanonicalArn::parse(&exact.key()) else { return };
     let written_kind = CanonicalArn::parse(written).map_or_else(|_| canonical.kind(), |arn| arn.kind());
     let mut warn = |code, what: String, cure: String| warnings.push(EntryWarning { code, key, what, cure });
-    let role =
-        format!("arn:{}:iam::{}:role/{}", canonical.partition(), canonical.account(), name_of(written, written_kind));
+    let role = || {
+        format!("arn:{}:iam::{}:role/{}", canonical.partition(), canonical.account(), name_of(written, written_kind))
+    };
 
     if canonical.kind() == PrincipalKind::Role && canonical.resource().matches('/').count() > 1 {
         warn(
             "role-path-never-matches",
             format!("`{written}` has a path, and STS never sends one: the entry matches nobody"),
-            format!("write `{role}`, or set server.rolePaths to ignore"),
+            format!("write `{}`, or set server.rolePaths to ignore", role()),
         );
-    } else if exact.key().split(':').nth(3).is_some_and(|region| !region.is_empty()) {
+    } else if !canonical.sections().region.is_empty() {
         warn(
             "region-never-matches",
             format!("`{written}` has a region, and ARNs of IAM have none: the entry matches nobody"),
@@ -147,7 +148,7 @@ fn principal_warnings(list: EntryList, exact: &ExactArn, warnings: &mut Vec<Entr
         (PrincipalKind::AssumedRole, _) => warn(
             "session-arn",
             format!("`{written}` names one session, and the entry holds for every session of the role"),
-            format!("write `{role}`"),
+            format!("write `{}`", role()),
         ),
         (PrincipalKind::User, EntryList::Roles) => warn(
             "user-in-map-roles",

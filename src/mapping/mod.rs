@@ -11,6 +11,7 @@
 //! Order within a table: exact role, SSO entry in file order, `rolearnLike`, user, account list.
 //! Source: aws-iam-authenticator 0.7.18; where we differ and why: `docs/compatibility.md`, "Mapping".
 
+mod arn_index;
 mod chain;
 mod deny;
 mod entry;
@@ -20,6 +21,7 @@ mod nearest;
 mod principal;
 mod reserved;
 mod search;
+mod shared_names;
 mod table;
 mod template;
 mod user;
@@ -39,6 +41,7 @@ pub use entry_warning::EntryWarning;
 pub use nearest::{Nearest, nearest};
 pub use reserved::{NameKind, ReservedName, ReservedPrefixes};
 pub use search::{Finding, Hint, search};
+pub use shared_names::SharedNames;
 pub use table::{Hit, MappedAccount, MappingTable, RepeatedEntry, TableSettings, repeated_entries};
 pub use template::{MAX_NAME_BYTES, NodeNames, Placeholder, Template, TemplateError};
 pub use user::{KubernetesUser, ScrubbedAccounts};

@@ -36,7 +36,7 @@ pub fn nearest(table: &MappingTable, identity: &VerifiedIdentity, limit: usize) 
 
 fn near_entry(entry: &Entry, caller: &CanonicalArn) -> Option<Nearest> {
     let mut near = match entry.principal() {
-        Principal::Exact(exact) => near_exact(ArnSections::split(exact.key()).ok()?, caller),
+        Principal::Exact(exact) => near_exact(ArnSections::split(&exact.key()).ok()?, caller),
         Principal::Pattern(pattern) => near_pattern(pattern.0.lowercase(), entry, caller),
         Principal::Sso(sso) => near_sso(&sso.0, caller),
     }?;

@@ -1,7 +1,5 @@
 //! Whom an entry names.
 
-use std::sync::Arc;
-
 use super::{RolePaths, SsoText};
 use crate::iam::{CanonicalArn, PatternError, RolePattern, SsoRole, strip_role_path};
 
@@ -14,12 +12,12 @@ pub(super) enum Principal {
     Sso(Box<(SsoRole, SsoText)>),
 }
 
-/// One principal by its ARN.
+/// One principal by its ARN. Most are written as they are matched, but for case: then one text serves for both.
 #[derive(Clone, Debug)]
 pub(super) struct ExactArn {
-    written: Arc<str>,
-    /// Canonical, lower case, without a path when paths are ignored; shared with the table's index.
-    key: Arc<str>,
+    written: Box<str>,
+    /// What is matched, where it differs from `written` in more than case: a session's role, a role without its path.
+    matched: Option<Box<str>>,
 }
 
 impl ExactArn {
@@ -28,18 +26,23 @@ impl ExactArn {
             RolePaths::Exact => None,
             RolePaths::Ignore => strip_role_path(canonical.lowercase()).ok(),
         };
-        let key = stripped.as_deref().unwrap_or_else(|| canonical.lowercase());
-        let written = Arc::from(written);
-        let key = if *written == *key { Arc::clone(&written) } else { Arc::from(key) };
-        Self { written, key }
+        let matched = stripped.as_deref().unwrap_or_else(|| canonical.lowercase());
+        let differs = !matched.eq_ignore_ascii_case(written);
+        Self { written: written.into(), matched: differs.then(|| matched.into()) }
     }
 
     pub(super) fn written(&self) -> &str {
         &self.written
     }
 
-    pub(super) const fn key(&self) -> &Arc<str> {
-        &self.key
+    /// Whether it names the principal with this lower-case canonical ARN.
+    pub(super) fn is(&self, lowercase: &str) -> bool {
+        self.matched.as_deref().unwrap_or(&self.written).eq_ignore_ascii_case(lowercase)
+    }
+
+    /// The lower-case canonical ARN it names.
+    pub(super) fn key(&self) -> String {
+        self.matched.as_deref().unwrap_or(&self.written).to_ascii_lowercase()
     }
 }
 

@@ -1,8 +1,8 @@
 //! An immutable, indexed table of one source's entries.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
+use super::arn_index::ArnIndex;
 use super::principal::{Principal, role_owner_of, sso_key, sso_key_of};
 use super::{Entry, EntryList, Origin, SourceKind};
 use crate::iam::{CanonicalArn, Partition};
@@ -31,11 +31,11 @@ pub struct MappingTable {
     settings: TableSettings,
     entries: Box<[Entry]>,
     accounts: Box<[MappedAccount]>,
-    roles: HashMap<Arc<str>, usize>,
+    roles: ArnIndex,
     sso: HashMap<String, usize>,
     /// Best first.
     patterns: HashMap<String, Vec<usize>>,
-    users: HashMap<Arc<str>, usize>,
+    users: ArnIndex,
     account_ids: HashMap<String, usize>,
 }
 
@@ -66,13 +66,16 @@ impl MappingTable {
     /// pattern the first) and account ids. What repeats is told by [`repeated_entries`].
     #[must_use]
     pub fn new(settings: TableSettings, roles: Vec<Entry>, users: Vec<Entry>, accounts: Vec<MappedAccount>) -> Self {
+        let (role_count, user_count) = (roles.len(), users.len());
+        let mut entries = roles;
+        entries.extend(users);
         let mut table = Self {
             settings,
-            roles: HashMap::with_capacity(roles.len()),
-            users: HashMap::with_capacity(users.len()),
+            entries: entries.into(),
+            roles: ArnIndex::with_capacity(role_count),
+            users: ArnIndex::with_capacity(user_count),
             account_ids: accounts.iter().enumerate().map(|(at, account)| (account.id.clone(), at)).collect(),
             accounts: accounts.into(),
-            entries: roles.into_iter().chain(users).collect(),
             sso: HashMap::new(),
             patterns: HashMap::new(),
         };
@@ -81,10 +84,10 @@ impl MappingTable {
         for (at, entry) in table.entries.iter().enumerate() {
             match (entry.principal(), entry.list()) {
                 (Principal::Exact(exact), EntryList::Roles) => {
-                    table.roles.insert(Arc::clone(exact.key()), at);
+                    table.roles.replace(exact, at, &table.entries);
                 }
                 (Principal::Exact(exact), EntryList::Users) => {
-                    table.users.insert(Arc::clone(exact.key()), at);
+                    table.users.replace(exact, at, &table.entries);
                 }
                 (Principal::Sso(sso), _) => {
                     table.sso.entry(sso_key(&sso.1)).or_insert(at);
@@ -170,9 +173,9 @@ impl MappingTable {
     /// `account` is the caller's, as STS sent it. Lazy: who takes the first pays for the first.
     pub fn hits(&self, arn: &CanonicalArn, account: &str) -> impl Iterator<Item = Hit> {
         let key = arn.lowercase();
-        let exact = self.roles.get(key).copied();
+        let exact = self.roles.find(key, &self.entries);
         let sso = || sso_key_of(key).and_then(|key| self.sso.get(key)).copied();
-        let user = || self.users.get(key).copied();
+        let user = || self.users.find(key, &self.entries);
         let in_account = arn.partition() == self.settings.partition;
         let account = move || self.account_ids.get(account).copied().filter(|_| in_account);
         let by_role = exact.into_iter().chain(lazily(sso)).chain(self.patterns_naming(arn));
@@ -189,26 +192,28 @@ impl MappingTable {
 /// The pairs of entries of one list that name the same principal, in file order.
 #[must_use]
 pub fn repeated_entries(entries: &[Entry]) -> Vec<RepeatedEntry> {
-    let mut seen: HashMap<String, &Entry> = HashMap::with_capacity(entries.len());
+    let mut exact = ArnIndex::with_capacity(entries.len());
+    let mut others: HashMap<String, usize> = HashMap::new();
     let mut repeated = Vec::new();
-    for again in entries {
-        let (key, last_wins) = match again.principal() {
-            Principal::Exact(exact) => (exact.key().to_string(), Some(true)),
-            Principal::Sso(sso) => (format!("{}_", sso_key(&sso.1)), Some(false)),
-            Principal::Pattern(pattern) => (pattern.0.lowercase().to_owned(), None),
+    for (at, again) in entries.iter().enumerate() {
+        let (first, in_force) = match again.principal() {
+            Principal::Exact(arn) => (exact.replace(arn, at, entries), Some(at)),
+            Principal::Sso(sso) => {
+                let first = *others.entry(sso_key(&sso.1)).or_insert(at);
+                (Some(first).filter(|first| *first != at), Some(first))
+            }
+            Principal::Pattern(pattern) => {
+                let first = *others.entry(pattern.0.lowercase().to_owned()).or_insert(at);
+                (Some(first).filter(|first| *first != at), None)
+            }
         };
-        let Some(first) = seen.get(&key).copied() else {
-            seen.insert(key, again);
-            continue;
-        };
-        repeated.push(RepeatedEntry {
-            principal: again.principal_text(),
-            first: first.origin().clone(),
-            again: again.origin().clone(),
-            in_force: last_wins.map(|last| if last { again } else { first }.origin().clone()),
-        });
-        if last_wins == Some(true) {
-            seen.insert(key, again);
+        if let Some(first) = first.and_then(|first| entries.get(first)) {
+            repeated.push(RepeatedEntry {
+                principal: again.principal_text(),
+                first: first.origin().clone(),
+                again: again.origin().clone(),
+                in_force: in_force.and_then(|at| entries.get(at)).map(|entry| entry.origin().clone()),
+            });
         }
     }
     repeated

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::iam::{VerifiedIdentity, is_instance_id};
 
@@ -18,21 +19,21 @@ pub enum NodeNames {
     Known(BTreeMap<String, String>),
 }
 
-/// A username or group with placeholders.
+/// A username or group with placeholders; a copy with placeholders shares them.
 ///
 /// Placeholders are `{{EC2PrivateDNSName}}`, `{{AccountID}}`, `{{SessionName}}`, `{{SessionNameRaw}}` and
 /// `{{AccessKeyID}}`, spelled exactly so; all else is text. Display writes what was parsed.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Template(Shape);
 
 /// Most names hold no placeholder and cost one allocation.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 enum Shape {
     Plain(Box<str>),
-    Mixed(Box<[Piece]>),
+    Mixed(Arc<[Piece]>),
 }
 
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 enum Piece {
     Text(Box<str>),
     Value(Placeholder),
@@ -109,7 +110,7 @@ impl Template {
             Shape::Plain(text) => text.to_string(),
             Shape::Mixed(pieces) => {
                 let mut rendered = String::with_capacity(64);
-                for piece in pieces {
+                for piece in pieces.iter() {
                     match piece {
                         Piece::Text(text) => rendered.push_str(text),
                         Piece::Value(placeholder) => placeholder.write(&mut rendered, identity, names)?,
@@ -168,6 +169,12 @@ impl Template {
             }
         }
         false
+    }
+
+    /// Whether it is text alone.
+    #[must_use]
+    pub const fn is_plain(&self) -> bool {
+        matches!(self.0, Shape::Plain(_))
     }
 
     /// Whether it is the empty text.
