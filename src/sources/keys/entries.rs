@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{KeySettings, exact_text, field_text, map_list, report_unknown};
 use crate::diagnostic::{Position, Severity};
 use crate::document::{Faults, Member, Node, Place, Value, known};
-use crate::mapping::{Entry, EntryError, EntryList, EntryText, Origin, SsoText, repeated_entries};
+use crate::mapping::{Entry, EntryError, EntryList, EntryText, Origin, SharedNames, SsoText, repeated_entries};
 
 const ROLE_KEYS: &[&str] = &[
     "rolearn",
@@ -52,6 +52,7 @@ pub fn parse_entries(
     let server = Place::Key(&Place::Root, "server");
     let place = Place::Key(&server, key_of(list));
     let mut entries = Vec::new();
+    let mut shared = SharedNames::default();
     for (number, item) in map_list(node, &place, faults).enumerate() {
         let here = Place::Item(&place, number);
         if number >= MAX_ENTRIES {
@@ -60,7 +61,8 @@ pub fn parse_entries(
         }
         let Some(text) = entry_text(item, list, &here, settings.unknown, faults) else { continue };
         let is_sso = text.sso.is_some();
-        match Entry::parse(list, &text, settings.role_paths, Origin { place: Arc::clone(file), at: item.at() }) {
+        let origin = Origin { place: Arc::clone(file), at: item.at() };
+        match Entry::parse_sharing(list, &text, settings.role_paths, origin, &mut shared) {
             Ok(entry) => {
                 warn(&entry, item, &here, faults);
                 if settings.sso_roles || !is_sso {
