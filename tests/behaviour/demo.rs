@@ -81,7 +81,7 @@ fn the_demo_that_stays_up_prints_a_curl_line_that_works() {
     assert!(std::fs::read_to_string(flag.unwrap()).unwrap().contains("https://127.0.0.1:"), "{said}");
 }
 
-/// A `sign` case of token_generate.json: what the reference's own signer made.
+/// A `sign` case of `token_generate.json`: what the reference's own signer made.
 struct Signed {
     name: String,
     principal: Principal,

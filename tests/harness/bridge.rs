@@ -9,7 +9,7 @@ use http_body_util::Full;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use iam_bridge::aws::Connector;
-use iam_bridge::clock::{Clock, ClockHand, UnixSeconds};
+use iam_bridge::clock::{Clock, UnixSeconds};
 use iam_bridge::demo::sts::{Principal, Sts};
 use iam_bridge::demo::{self, Webhook};
 use iam_bridge::get_token::{self, EndpointForm, StsEndpoint};
@@ -35,12 +35,6 @@ impl Bridge {
     /// A server with the mapping and deny keys of `config`, which is everything below `server:`.
     pub(crate) async fn start(config: &str) -> Self {
         Self::start_with(config, Clock::system(), |_| {}).await
-    }
-
-    /// The same at an instant that stands still until the hand is moved.
-    pub(crate) async fn start_at(config: &str, at: UnixSeconds) -> (Self, ClockHand) {
-        let (clock, hand) = Clock::manual(at);
-        (Self::start_with(config, clock, |_| {}).await, hand)
     }
 
     /// The same with settings of a test's own.

@@ -13,7 +13,7 @@ use rcgen::KeyPair;
 use tempfile::TempDir;
 
 use super::authority::Authority;
-use super::process::{Server, clean, run, say_aloud};
+use super::process::{Server, clean, run, say_aloud, variable};
 use super::waiting::until;
 
 /// Slow machines are allowed for; readiness takes 3 to 6 s.
@@ -24,10 +24,10 @@ const READY: Duration = Duration::from_secs(180);
 /// `None` when they are not there and cannot be built: the test then did not run, which is said aloud, and which
 /// fails it under `IAM_BRIDGE_E2E=required`.
 pub(crate) fn binaries() -> Option<PathBuf> {
-    if let Some(ready) = std::env::var_os("IAM_BRIDGE_KUBE_BIN") {
+    if let Some(ready) = variable("IAM_BRIDGE_KUBE_BIN") {
         return Some(ready.into());
     }
-    let wanted = std::env::var("IAM_BRIDGE_E2E").unwrap_or_default();
+    let wanted = variable("IAM_BRIDGE_E2E").unwrap_or_default();
     let build = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/kube/build");
     let missing = if wanted == "off" {
         "IAM_BRIDGE_E2E=off".to_owned()

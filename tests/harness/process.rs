@@ -1,6 +1,6 @@
 //! Programs run by tests: what they say is kept, and they end with the test, whatever becomes of it.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -33,8 +33,14 @@ pub(crate) fn iam_bridge() -> Command {
 /// `program` with PATH alone.
 pub(crate) fn clean(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
-    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).stdin(Stdio::null());
+    command.env_clear().env("PATH", variable("PATH").unwrap_or_default()).stdin(Stdio::null());
     command
+}
+
+/// A variable of the environment that the tests themselves were started with.
+#[expect(clippy::disallowed_methods, reason = "switches of the tests; the product reads them nowhere")]
+pub(crate) fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
 }
 
 /// What a command that ended said.

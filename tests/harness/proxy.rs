@@ -29,7 +29,7 @@ impl Proxy {
         Self { address, asked, task }
     }
 
-    /// For HTTPS_PROXY.
+    /// For `HTTPS_PROXY`.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }

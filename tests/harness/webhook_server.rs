@@ -1,4 +1,4 @@
-//! The real binary as webhook, steered as users steer it: HTTPS_PROXY and SSL_CERT_FILE lead it to the fake STS.
+//! The real binary as webhook, steered as users steer it: `HTTPS_PROXY` and `SSL_CERT_FILE` lead it to the fake STS.
 
 use std::fs;
 use std::net::SocketAddr;
