@@ -1,1 +1,186 @@
-//! cli
+//! The command line as scripts and people meet it: help, exit codes, streams, and the reference's name.
+
+use std::fs::OpenOptions;
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::harness::process::{Said, binary, clean, iam_bridge, run};
+
+const COMMANDS: [&str; 10] =
+    ["server", "get-token", "token", "verify", "explain", "check", "init", "version", "completion", "demo"];
+
+fn said(args: &[&str]) -> Said {
+    run(iam_bridge().args(args).env("AWS_EC2_METADATA_DISABLED", "true"))
+}
+
+#[test]
+fn help_of_the_program_is_as_reviewed() {
+    let said = said(&["--help"]);
+    assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""));
+    insta::assert_snapshot!("help", said.stdout);
+}
+
+#[test]
+fn help_of_every_command_is_as_reviewed_and_has_an_example() {
+    for command in COMMANDS {
+        let said = said(&[command, "--help"]);
+        assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""), "{command}");
+        assert!(said.stdout.contains(&format!("Example:\n  iam-bridge {command}")) || command == "verify", "{command}");
+        insta::assert_snapshot!(format!("help-{command}"), said.stdout);
+    }
+}
+
+#[test]
+fn exit_codes_tell_usage_from_failure() {
+    let token = "k8s-aws-v1.dG9rZW4";
+    for (args, code, why) in [
+        (&["version"][..], 0, "good"),
+        (&["completion", "bash"], 0, "good"),
+        (&[], 2, "no command"),
+        (&["frobnicate"], 2, "no such command"),
+        (&["server", "--frobnicate"], 2, "no such flag"),
+        (&["server", "--port", "eighty"], 2, "no number"),
+        (&["get-token"], 2, "no cluster id"),
+        (&["token"], 1, "no cluster id, as the reference"),
+        (&["get-token", "-i", "c", "-s", "ab", "--forward-session-name"], 2, "two session names"),
+        (&["-i", "c", "token", "-s", "ab", "--forward-session-name"], 1, "two session names, as the reference"),
+        (&["get-token", "--frobnicate"], 2, "no such flag"),
+        (&["token", "--frobnicate"], 1, "no such flag, as the reference"),
+        (&["-i", "get-token", "token", "--frobnicate"], 1, "a value is no command"),
+        (&["get-token", "-i", "c"], 1, "no credentials"),
+        (&["token", "-i", "c"], 1, "no credentials"),
+        (&["verify", "-i", "c"], 2, "no token"),
+        (&["verify", "-t", token], 2, "no cluster id"),
+        (&["verify", "-t", token, "-i", "c"], 1, "no good token"),
+    ] {
+        let said = said(args);
+        assert_eq!(said.code, Some(code), "{args:?}: {why}: {}", said.stderr);
+        let (data, talk) = (said.stdout.is_empty(), said.stderr.is_empty());
+        assert!(if code == 0 { !data } else { data && !talk }, "{args:?}: {} | {}", said.stdout, said.stderr);
+    }
+}
+
+#[test]
+fn under_the_references_name_usage_is_1_and_the_bare_name_is_help() {
+    let folder = TempDir::new().unwrap();
+    let program = folder.path().join("aws-iam-authenticator");
+    std::os::unix::fs::symlink(binary(), &program).unwrap();
+    for (args, code) in [
+        (&[][..], 0),
+        (&["version", "-s"], 0),
+        (&["frobnicate"], 1),
+        (&["server", "--frobnicate"], 1),
+        (&["token"], 1),
+        (&["get-token"], 1),
+        (&["verify"], 1),
+    ] {
+        let said = run(clean(&program).args(args));
+        assert_eq!(said.code, Some(code), "{args:?}: {}", said.stderr);
+    }
+    let said = run(clean(&program).args(["token", "--frobnicate"]));
+    assert!(said.stderr.contains("Usage: aws-iam-authenticator token"), "{}", said.stderr);
+    let mut command = clean(&program);
+    command.env("AWS_ACCESS_KEY_ID", "AKIAENVIRONMENTKEY").env("AWS_SECRET_ACCESS_KEY", "secret");
+    let said = run(command.args(["token", "-i", "c", "--region", "eu-west-1"]));
+    assert!(said.stdout.starts_with(r#"{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1beta1""#));
+}
+
+#[test]
+fn a_usage_error_of_token_begins_as_the_references() {
+    for args in [&["token"][..], &["token", "-i", "c", "-s", "ab", "--forward-session-name"]] {
+        let said = said(args);
+        assert!(said.stderr.starts_with("Error: "), "{}", said.stderr);
+        assert!(said.stderr.contains("Usage: iam-bridge token"), "{}", said.stderr);
+    }
+}
+
+#[test]
+fn a_token_typed_in_the_wrong_place_is_not_repeated() {
+    for args in [
+        &["verify", "k8s-aws-v1.c2VjcmV0LXRva2Vu"][..],
+        &["verify", "--tokn=k8s-aws-v1.c2VjcmV0LXRva2Vu"],
+        &["k8s-aws-v1.c2VjcmV0LXRva2Vu"],
+        &["verify", "-i", "c", "-t", "k8s-aws-v1.c2VjcmV0LXRva2Vu"],
+        &["verify", "-i", "c", "-t", "c2VjcmV0LXRva2Vu"],
+    ] {
+        let said = said(args);
+        assert_ne!(said.code, Some(0));
+        assert!(!said.stderr.contains("c2VjcmV0"), "{}", said.stderr);
+    }
+}
+
+#[test]
+fn a_flag_stands_before_or_after_the_command_and_a_switch_takes_go_spellings() {
+    let keys = |args: &[&str]| {
+        let mut command = iam_bridge();
+        command.env("AWS_ACCESS_KEY_ID", "AKIAENVIRONMENTKEY").env("AWS_SECRET_ACCESS_KEY", "secret");
+        run(command.env("AWS_REGION", "eu-west-1").args(args))
+    };
+    for args in [
+        &["-i", "c", "token", "--token-only"][..],
+        &["token", "-i", "c", "--token-only=true"],
+        &["token", "--cluster-id=c", "--token-only=T"],
+        &["-i=c", "-v", "debug", "-l", "json", "token", "--token-only=1"],
+    ] {
+        let said = keys(args);
+        assert!(said.stdout.starts_with("k8s-aws-v1."), "{args:?}: {}", said.stderr);
+    }
+    let said = keys(&["token", "-i", "c", "--cache"]);
+    assert_eq!(said.code, Some(0));
+    assert_eq!(said.stderr.lines().count(), 1, "{}", said.stderr);
+    assert!(said.stderr.starts_with("unable to use cache: "), "{}", said.stderr);
+}
+
+#[test]
+fn the_version_is_printed_as_the_reference_prints_it() {
+    let short = said(&["version", "-s"]);
+    assert_eq!(short.stdout, format!("{}\n", env!("CARGO_PKG_VERSION")));
+    let json: Value = serde_json::from_str(&said(&["version"]).stdout).unwrap();
+    assert_eq!(json["Version"], env!("CARGO_PKG_VERSION"));
+    let yaml = said(&["version", "-o", "yaml"]).stdout;
+    let keys: Vec<&str> = yaml.lines().filter_map(|line| line.split_once(':')).map(|(key, _)| key).collect();
+    assert_eq!(keys, ["version", "commit", "date"]);
+}
+
+#[test]
+fn every_shell_gets_its_script() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let said = said(&["completion", shell]);
+        assert!(said.stdout.contains("get-token"), "{shell}");
+    }
+}
+
+#[test]
+fn a_reader_that_left_is_no_error_and_a_full_disk_is_one() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let status = iam_bridge().arg("version").stdout(writer).status().unwrap();
+    assert_eq!(status.code(), Some(0));
+
+    let Ok(full) = OpenOptions::new().write(true).open("/dev/full") else { return };
+    let output = iam_bridge().arg("version").stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert!(words.starts_with("error: standard output cannot be written"), "{words}");
+}
+
+#[test]
+fn nothing_is_coloured_when_nobody_looks() {
+    for args in [&["--help"][..], &["frobnicate"], &["verify"]] {
+        let Said { stdout, stderr, .. } = said(args);
+        assert!(!stdout.contains('\u{1b}') && !stderr.contains('\u{1b}'), "{args:?}");
+    }
+}
+
+#[test]
+fn verify_reads_its_token_from_standard_input() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("token");
+    std::fs::write(&file, "k8s-aws-v1.dG9rZW4\n").unwrap();
+    let mut command: Command = iam_bridge();
+    let said = run(command.args(["verify", "-i", "c", "-t", "-"]).stdin(std::fs::File::open(&file).unwrap()));
+    assert_eq!(said.code, Some(1));
+    assert!(said.stderr.starts_with("could not verify token: "), "{}", said.stderr);
+}
