@@ -240,26 +240,30 @@ fn rest(
         flag.or_else(|| given.map(|given| given.value)).unwrap_or(default)
     };
     let health = SocketAddr::from((Ipv6Addr::UNSPECIFIED, HEALTH_PORT));
+    // Every check runs before a missing value ends the work.
+    let (sts, cache) = (sts(server, judge), cache(server, judge));
+    let (allowed_regions, audiences) = (regions(server, judge), audiences(server, judge));
+    let (cluster_id, ip) = (cluster_id?, ip?);
     let rules = TokenRules {
         partition,
-        cluster_id: cluster_id?,
+        cluster_id,
         instance_region: None,
         strict_preflight: switch(None, server.sts.strict_preflight, true),
-        allowed_regions: regions(server, judge),
+        allowed_regions,
     };
     Some(Settings {
         rules,
-        sts: sts(server, judge),
-        cache: cache(server, judge),
+        sts,
+        cache,
         sources,
-        address: SocketAddr::new(ip?, port),
+        address: SocketAddr::new(ip, port),
         hostname: typed.hostname.clone().or_else(|| text_of(&server.hostname)).unwrap_or_else(|| HOSTNAME.to_owned()),
         state_dir: path(&typed.state_dir, &server.state_dir, STATE_DIR),
         generate_kubeconfig: path(&typed.generate_kubeconfig, &server.generate_kubeconfig, GENERATE_KUBECONFIG),
         kubeconfig_pregenerated: switch(typed.kubeconfig_pregenerated, server.kubeconfig_pregenerated, false),
         metrics_on_health: client_ca_file.is_some() || switch(None, server.metrics_on_health, false),
         client_ca_file,
-        audiences: audiences(server, judge),
+        audiences,
         deny_status: server.deny_status.map(|given| given.value).unwrap_or_default(),
         health_address: server.health_address.map_or(health, |given| given.value),
         decision_log: server.decision_log.as_ref().map(|given| given.value.clone()).unwrap_or_default(),

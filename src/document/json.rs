@@ -14,7 +14,7 @@ pub(super) fn parse<'t>(file: &str, text: &'t str) -> Result<Document<'t>, Vec<D
         return Ok(document);
     }
     if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
-        let at = position(error.line(), error.column().max(1));
+        let at = place(text, error.line(), error.column());
         let told = error.to_string();
         let what = told.rsplit_once(" at line ").map_or(told.as_str(), |(what, _)| what).to_owned();
         return Err(vec![fault(
@@ -34,6 +34,14 @@ pub(super) fn parse<'t>(file: &str, text: &'t str) -> Result<Document<'t>, Vec<D
             Err(walk.faults)
         }
     }
+}
+
+/// serde_json counts a column's bytes.
+fn place(text: &str, line: usize, column: usize) -> Position {
+    let line_bytes = text.as_bytes().split(|byte| *byte == b'\n').nth(line.saturating_sub(1)).unwrap_or_default();
+    let before = line_bytes.get(..column.min(line_bytes.len())).unwrap_or_default();
+    let characters = before.iter().filter(|byte| !matches!(byte, 0x80..=0xbf)).count();
+    position(line, characters.max(1))
 }
 
 /// A cursor over text that is known to be JSON.

@@ -9,6 +9,7 @@ mod config;
 mod demo;
 mod denial;
 mod deny;
+mod document;
 mod explain;
 mod get_token;
 mod get_token_aws;
