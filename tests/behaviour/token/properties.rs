@@ -131,7 +131,7 @@ fn respelled(query: &str, seed: u64) -> String {
         rest = later;
         match now {
             "&" | "=" => out.push_str(now),
-            "%2F" | "%3A" | "%40" | "%2C" if toss() => out.push(char::from(u8::from_str_radix(&now[1..], 16).unwrap())),
+            "%2F" | "%3A" | "%40" | "%2C" if toss() => out.push(escaped(now)),
             "%20" if toss() => out.push('+'),
             escape if character == '%' => out.push_str(&if toss() { escape.to_lowercase() } else { escape.to_owned() }),
             plain if toss() => out.push_str(&format!("%{:02x}", plain.as_bytes()[0])),
@@ -139,4 +139,9 @@ fn respelled(query: &str, seed: u64) -> String {
         }
     }
     out
+}
+
+/// The character that an escape stands for.
+fn escaped(escape: &str) -> char {
+    char::from(u8::from_str_radix(escape.trim_start_matches('%'), 16).unwrap())
 }
