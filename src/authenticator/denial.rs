@@ -187,9 +187,7 @@ const fn of_mapping(error: &MappingError) -> Reason {
 const fn of_template(error: &TemplateError) -> Reason {
     match error {
         TemplateError::NodeLookupUnavailable => Reason::NodeLookupUnavailable,
-        TemplateError::NodeNotVerified => Reason::NodeNotVerified,
-        TemplateError::Absent(_) | TemplateError::SessionIsNotInstanceId | TemplateError::TooLong => {
-            Reason::TemplateFailed
-        }
+        TemplateError::NodeNotVerified | TemplateError::SessionIsNotInstanceId => Reason::NodeNotVerified,
+        TemplateError::Absent(_) | TemplateError::TooLong => Reason::TemplateFailed,
     }
 }

@@ -1,1 +1,160 @@
-//! explain
+//! Why a principal maps or not: the whole walk that a request takes, each step told.
+//!
+//! The decision is that of the server: [`explain`] takes it from [`mapping::choose`] and [`mapping::Choice::render`],
+//! and tells [`mapping::search`] to go on where a request would stop. Reason codes are those of
+//! [`crate::authenticator::Reason`]. Pure: who asks brings the tables, the identity and the time.
+//!
+//! ```text
+//! ARN (or a token's proof) ──caller──▶ VerifiedIdentity ──explain──▶ Explanation ──render──▶ text
+//! ```
+
+mod caller;
+mod explanation;
+mod remedy;
+mod text;
+
+use std::ops::ControlFlow;
+
+pub use caller::{Principal, arn_cure, caller};
+pub use explanation::{Caller, Decision, Explanation, Near, Outcome, Rendered, Step, User};
+
+use crate::authenticator::Denial;
+use crate::clock::UnixSeconds;
+use crate::iam::VerifiedIdentity;
+use crate::live::Live;
+use crate::mapping::{self, Chain, Choice, Entry, Finding, KubernetesUser, MappingError, NodeNames, Template};
+use explanation::place;
+
+/// Near entries that are told, for each source.
+const NEAR: usize = 3;
+
+/// What the tables of `chain` say of a caller, and why.
+#[must_use]
+pub fn explain(chain: &Chain, identity: &VerifiedIdentity, now: UnixSeconds, names: &NodeNames) -> Explanation {
+    let choice = mapping::choose(chain, identity, now);
+    let user = choice.as_ref().map_err(Clone::clone).and_then(|choice| choice.render(identity, names));
+    let walk = Walk::take(chain, identity, now);
+    let rendered = choice.as_ref().map(|choice| rendered(choice, identity, names)).unwrap_or_default();
+    let mut explanation = Explanation {
+        caller: Some(Caller::from(identity)),
+        steps: walk.steps,
+        rendered,
+        notes: walk.notes,
+        ..Explanation::default()
+    };
+    match user {
+        Ok(user) => explanation.user = Some(User::from(user)),
+        Err(error) => {
+            if error == MappingError::NotMapped {
+                let tables = chain.tables.iter().map(Live::now);
+                explanation.nearest =
+                    tables.flat_map(|table| mapping::nearest(&table, identity, NEAR)).map(Near::from).collect();
+                explanation.nearest.sort_by_key(|near| near.hint.is_none());
+            }
+            let advice = remedy::of_mapping(&error, identity, walk.deciding.as_ref(), &explanation.nearest);
+            explanation.refuse(&Denial::Mapping(error), advice);
+        }
+    }
+    explanation
+}
+
+/// Why a token proves nobody, so that no table is asked.
+#[must_use]
+pub fn refused(denial: &Denial) -> Explanation {
+    let mut explanation = Explanation::default();
+    let step = |source, outcome, note: Option<String>| Step { source, outcome, note, ..Step::default() };
+    match denial {
+        Denial::Token(error) => {
+            explanation.steps.push(step("token", Outcome::Refused, Some(error.to_string())));
+        }
+        Denial::Sts(error) => {
+            explanation.steps.push(step("token", Outcome::Passed, None));
+            explanation.steps.push(step("sts", Outcome::Refused, Some(error.to_string())));
+        }
+        Denial::Mapping(_) => {}
+    }
+    explanation.refuse(denial, remedy::of_denial(denial));
+    explanation
+}
+
+/// The steps of a walk, and the entry that decides.
+#[derive(Debug, Default)]
+struct Walk {
+    steps: Vec<Step>,
+    notes: Vec<String>,
+    deciding: Option<Entry>,
+    decided: bool,
+}
+
+impl Walk {
+    fn take(chain: &Chain, identity: &VerifiedIdentity, now: UnixSeconds) -> Self {
+        let mut walk = Self::default();
+        mapping::search(chain, identity, now, &mut |finding| {
+            walk.tell(finding);
+            ControlFlow::Continue(())
+        });
+        if !walk.steps.first().is_some_and(|step| step.outcome == Outcome::Denied) {
+            walk.steps.insert(0, Step { source: DENY, outcome: Outcome::Passed, ..Step::default() });
+        }
+        walk
+    }
+
+    fn tell(&mut self, finding: Finding) {
+        let step = match finding {
+            Finding::Denied { origin, reason } => {
+                self.decided = true;
+                Step { source: DENY, outcome: Outcome::Denied, place: place(&origin), note: reason, ..Step::default() }
+            }
+            Finding::Miss { table } => {
+                let outcome = if self.decided { Outcome::NotAsked } else { Outcome::Missed };
+                let note = Some(format!("{} entries, none names the caller", table.len()));
+                Step { source: table.source().as_str(), outcome, note, ..Step::default() }
+            }
+            Finding::Hit { table, hit, verdict } => {
+                let entry = table.entry(hit);
+                let (outcome, note) = match (&verdict, self.decided) {
+                    (_, true) => (Outcome::NotAsked, Some("names the caller too; an earlier step decides".to_owned())),
+                    (Ok(()), false) => (Outcome::Matched, None),
+                    (Err(error), false) => (Outcome::Refused, Some(error.to_string())),
+                };
+                if !self.decided {
+                    self.decided = true;
+                    self.deciding = entry.cloned();
+                    self.notes = entry.map(doubts).unwrap_or_default();
+                }
+                Step {
+                    source: table.source().as_str(),
+                    outcome,
+                    place: table.origin(hit).and_then(place),
+                    principal: Some(entry.map_or_else(|| "mapAccounts".to_owned(), Entry::principal_text)),
+                    note,
+                }
+            }
+        };
+        self.steps.push(step);
+    }
+}
+
+const DENY: &str = "deny";
+
+fn doubts(entry: &Entry) -> Vec<String> {
+    let line = |doubt: mapping::EntryWarning| format!("{}: {}; {}", doubt.code, doubt.what, doubt.cure);
+    entry.warnings().into_iter().map(line).collect()
+}
+
+/// How each name of the entry comes out.
+fn rendered(choice: &Choice, identity: &VerifiedIdentity, names: &NodeNames) -> Vec<Rendered> {
+    let of = |key, template: &Template| match template.render(identity, names) {
+        Ok(value) => Rendered { key, template: template.to_string(), value: Some(value), fault: None },
+        Err(error) => Rendered { key, template: template.to_string(), value: None, fault: Some(error.to_string()) },
+    };
+    let Some(entry) = choice.entry() else { return Vec::new() };
+    let groups = entry.groups().iter().map(|group| of("groups", group));
+    std::iter::once(of("username", entry.username())).chain(groups).collect()
+}
+
+impl From<KubernetesUser> for User {
+    fn from(user: KubernetesUser) -> Self {
+        Self { username: user.username, uid: user.uid, groups: user.groups, extra: user.extra.into_iter().collect() }
+    }
+}

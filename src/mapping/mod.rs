@@ -38,7 +38,7 @@ pub use deny::{DenyEntry, DenyEntryError, DenyList, DenyText};
 pub use entry::{Entry, EntryList, EntryText, Origin, RolePaths, SsoText};
 pub use entry_error::EntryError;
 pub use entry_warning::EntryWarning;
-pub use nearest::{Nearest, nearest};
+pub use nearest::{Nearest, nearest, suggested_member};
 pub use reserved::{NameKind, ReservedName, ReservedPrefixes};
 pub use search::{Finding, Hint, search};
 pub use shared_names::SharedNames;

@@ -2,7 +2,7 @@
 
 use super::principal::Principal;
 use super::{Entry, Hint, MappedAccount, MappingTable, Origin};
-use crate::iam::{ArnSections, CanonicalArn, PrincipalKind, SsoRole, VerifiedIdentity};
+use crate::iam::{ArnSections, CanonicalArn, Partition, PrincipalKind, SsoRole, VerifiedIdentity};
 
 /// An entry that nearly names a caller.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -60,7 +60,7 @@ fn near_exact(entry: ArnSections<'_>, caller: &CanonicalArn) -> Option<Nearest> 
         return Some(near(
             Hint::RootOnly,
             differs,
-            format!("add an entry for `{caller}`, or put the account into mapAccounts"),
+            format!("add an entry with `{}`, or put the account into mapAccounts", suggested_member(caller)),
         ));
     }
     if (entry_kind, kind) != ("role", "role") {
@@ -119,7 +119,7 @@ fn near_account(account: &MappedAccount, table: &MappingTable, identity: &Verifi
         near(
             Hint::PartitionDiffers,
             format!("account lists hold in partition {} alone (server.partition)", table.partition()),
-            format!("add an entry for `{}`", identity.canonical_arn()),
+            format!("add an entry with `{}`", suggested_member(identity.canonical_arn())),
         )
     } else if account.id.len() < 12 && !account.id.is_empty() && caller.trim_start_matches('0') == account.id {
         near(
@@ -135,7 +135,7 @@ fn near_account(account: &MappedAccount, table: &MappingTable, identity: &Verifi
 
 /// Same resource, and exactly one of partition and account is another.
 fn owner_differs(partition: &str, account: &str, caller: &CanonicalArn) -> Option<Nearest> {
-    let cure = format!("if this caller is meant, add an entry for `{}`", suggested(caller));
+    let cure = format!("if this caller is meant, add an entry with `{}`", suggested_member(caller));
     match (partition == caller.partition().as_str(), account.eq_ignore_ascii_case(caller.account())) {
         (true, false) => {
             let differs = format!("the entry names account {account}, the caller is of {}", caller.account());
@@ -162,7 +162,7 @@ fn slip(entry_name: &str, name: &str, caller: &CanonicalArn) -> Option<Nearest> 
     ((1..=SLIP).contains(&edits) && name.len() > SLIP.saturating_mul(2)).then(|| Nearest {
         hint: None,
         differs: format!("the names differ: `{entry_name}` in the entry, `{name}` of the caller"),
-        cure: format!("if this caller is meant, write `{}`", suggested(caller)),
+        cure: format!("if this caller is meant, write `{}`", suggested_member(caller)),
         principal: String::new(),
         origin: Origin::default(),
     })
@@ -172,16 +172,19 @@ fn near(hint: Hint, differs: String, cure: String) -> Nearest {
     Nearest { hint: Some(hint), differs, cure, principal: String::new(), origin: Origin::default() }
 }
 
-/// What to write for a caller: SSO roles by their set.
-fn suggested(caller: &CanonicalArn) -> String {
-    match SsoRole::permission_set_of(caller) {
-        Some(_) => {
-            let set =
-                caller.name().rsplit_once('_').and_then(|(name, _)| name.split_once('_')).map_or("", |(_, set)| set);
-            format!("sso: {{permissionSetName: {set}, accountID: \"{}\"}}", caller.account())
-        }
-        None => caller.to_string(),
+/// The member that names a caller in an entry: `rolearn: …`, `userarn: …`, or `sso: …` for a permission set's role.
+#[must_use]
+pub fn suggested_member(caller: &CanonicalArn) -> String {
+    if SsoRole::permission_set_of(caller).is_some() {
+        let set = caller.name().rsplit_once('_').and_then(|(name, _)| name.split_once('_')).map_or("", |(_, set)| set);
+        let partition = match caller.partition() {
+            Partition::Aws => String::new(),
+            other => format!(", partition: {other}"),
+        };
+        return format!("sso: {{permissionSetName: {set}, accountID: \"{}\"{partition}}}", caller.account());
     }
+    let key = if is_role(caller) { "rolearn" } else { "userarn" };
+    format!("{key}: {caller}")
 }
 
 fn is_role(caller: &CanonicalArn) -> bool {
