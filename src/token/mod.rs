@@ -80,8 +80,10 @@ impl<'t> Token<'t> {
         if token.len() > LARGEST {
             return Err(TokenError::TooLarge);
         }
-        let base64 = token.strip_prefix(PREFIX).ok_or(TokenError::BadPrefix)?;
-        let url = Zeroizing::new(URL_SAFE_NO_PAD.decode(base64).map_err(|_| TokenError::BadBase64)?);
+        let text_of_url = token.strip_prefix(PREFIX).ok_or(TokenError::BadPrefix)?;
+        // Big enough from the start, and wiped also when the text breaks off in the middle.
+        let mut url = Zeroizing::new(Vec::with_capacity(base64::decoded_len_estimate(text_of_url.len())));
+        URL_SAFE_NO_PAD.decode_vec(text_of_url, &mut url).map_err(|_| TokenError::BadBase64)?;
         let kind = TokenKind::Presigned(PresignedRequest::parse(&url, rules, now)?);
         Ok(Self { text, kind })
     }
