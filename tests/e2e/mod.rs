@@ -62,8 +62,7 @@ subjects:
     ] {
         let refused = rig.kubectl("rita", &more);
         assert_ne!(refused.code, Some(0), "{more:?}");
-        assert!(refused.stderr.contains("Forbidden"), "{more:?}: {refused:?}");
-        assert!(refused.stderr.contains("Reader:rita"), "{more:?}: {refused:?}");
+        assert!(refused.stderr.contains("forbidden: User \"Reader:rita\" cannot"), "{more:?}: {refused:?}");
     }
 }
 
