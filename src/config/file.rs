@@ -246,7 +246,7 @@ impl ServerKeys {
             }
             "sourceARN" => self.source_arn = pick::text(node, place, faults),
             "scrubbedAccounts" => {
-                keys::warn_lost_digits(node, place, faults);
+                keys::warn_of_lost_digits(node, place, faults);
                 self.scrubbed_accounts = pick::words(node, place, faults);
             }
             "dynamicfilepath" => self.dynamic_file_path = pick::text(node, place, faults),

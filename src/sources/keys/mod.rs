@@ -13,7 +13,7 @@ mod reserved;
 
 use std::sync::Arc;
 
-pub use accounts::{parse_accounts, warn_lost_digits};
+pub use accounts::{parse_accounts, warn_of_lost_digits};
 pub use deny::parse_deny;
 pub use entries::{entry_text, parse_entries};
 pub use modes::{ModeName, UnknownMode, parse_mode};

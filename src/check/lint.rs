@@ -1,0 +1,100 @@
+//! Doubts about a file that loads: who could get in, or stay in, that its author may not have meant.
+
+use crate::config::server::Resolved;
+use crate::diagnostic::Severity;
+use crate::document::{Faults, Node, Place, Value};
+use crate::mapping::{EntryList, EntryText};
+use crate::sources::keys;
+
+/// Shows `see` every entry of both lists that can be read.
+pub(super) fn each_entry<'d>(root: Node<'d>, mut see: impl FnMut(EntryList, Node<'d>, &EntryText, &Place<'_>)) {
+    let server = Place::Key(&Place::Root, "server");
+    for (list, key) in [(EntryList::Roles, "mapRoles"), (EntryList::Users, "mapUsers")] {
+        let place = Place::Key(&server, key);
+        let node = root.member("server").and_then(|server| server.member(key));
+        let Some(Value::List(items)) = node.map(Node::value) else { continue };
+        // Their faults were told when the file was resolved.
+        let mut told = Faults::new("".into());
+        for (number, item) in items.enumerate() {
+            let here = Place::Item(&place, number);
+            if let Some(text) = keys::entry_text(item, list, &here, Severity::Note, &mut told) {
+                see(list, item, &text, &here);
+            }
+        }
+    }
+}
+
+/// Reports the doubts.
+pub(super) fn lint(root: Node<'_>, resolved: &Resolved, faults: &mut Faults) {
+    each_entry(root, |_, node, text, place| entry(node, text, place, faults));
+    let server = Place::Key(&Place::Root, "server");
+    let of = |key| root.member("server").and_then(|server| server.member(key));
+    if let Some(Value::List(items)) = of("mapAccounts").map(Node::value) {
+        let place = Place::Key(&server, "mapAccounts");
+        for (number, item) in items.enumerate() {
+            let here = Place::Item(&place, number);
+            let what =
+                "every principal of the account is let in, under its ARN, by whoever administers its IAM".to_owned();
+            faults.add(
+                Severity::Note,
+                item.at(),
+                &here,
+                "whole-account",
+                what,
+                "map roles one by one where that is too wide",
+            );
+        }
+    }
+    if let Some(Value::List(items)) = of("deny").map(Node::value) {
+        let place = Place::Key(&server, "deny");
+        for (number, item) in items.enumerate() {
+            let offline = ["userID", "accessKeyID", "sessionName"].into_iter().find(|key| item.member(key).is_some());
+            if let Some(key) = offline {
+                let what = format!("`{key}` never matches a caller with a JWT, which carries none");
+                faults.add(
+                    Severity::Note,
+                    item.at(),
+                    &Place::Item(&place, number),
+                    "deny-without-jwt",
+                    what,
+                    "deny its arn too",
+                );
+            }
+        }
+    }
+    let id = resolved.settings.rules.cluster_id.as_str();
+    if id.len() < 16 && !id.contains('.') {
+        let at = root.member("clusterID").unwrap_or(root).at();
+        let what = format!("`{id}` is a plain name: a token for another cluster of that name is good for this one too");
+        let cure = "use an id nobody else has: a DNS name, or 128 random bits";
+        faults.add(Severity::Note, at, &Place::Key(&Place::Root, "clusterID"), "plain-cluster-id", what, cure);
+    }
+}
+
+fn entry(node: Node<'_>, text: &EntryText, place: &Place<'_>, faults: &mut Faults) {
+    if text.groups.iter().any(|group| group == "system:masters") {
+        let at = node.member("groups").unwrap_or(node).at();
+        let what = "`system:masters` cannot be limited or revoked by RBAC".to_owned();
+        let cure = "bind a group of your own to cluster-admin; keep this for break-glass access";
+        faults.warning(at, &Place::Key(place, "groups"), "system-masters", what, cure);
+    }
+    let pinned = text.user_id.is_some();
+    if !pinned && text.user_arn.is_none() && text.groups.iter().any(|group| group == "system:masters") {
+        let what =
+            "the entry is not pinned: whoever deletes and makes the role again under its name gets in".to_owned();
+        let cure = "add `userid:` with the role's unique id (AROA…)";
+        faults.add(Severity::Note, node.at(), place, "unpinned-admin", what, cure);
+    }
+    // What a caller can choose must not be the beginning of a name.
+    for (key, name) in
+        std::iter::once(("username", &text.username)).chain(text.groups.iter().map(|group| ("groups", group)))
+    {
+        let before = name.split("{{SessionName").next().unwrap_or_default();
+        if before.len() < name.len() && !before.contains(':') {
+            let at = node.member(key).unwrap_or(node).at();
+            let what = format!("`{name}` lets the caller choose how the name begins, and so take another's");
+            let cure = "put text with a colon before the placeholder, as `team:{{SessionName}}`";
+            faults.warning(at, &Place::Key(place, key), "caller-chosen-name", what, cure);
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! What was found, as text and as JSON.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use crate::diagnostic::{Diagnostic, Severity};
+
+/// Whether anything found is an error: the command then ends with exit code 1.
+#[must_use]
+pub fn failed(found: &[Diagnostic]) -> bool {
+    found.iter().any(|fault| fault.severity == Severity::Error)
+}
+
+/// One line a fault, `severity: file:line:column: code: key: what; cure`, and a last line that counts them.
+#[must_use]
+pub fn render_text(found: &[Diagnostic]) -> String {
+    let mut text = String::new();
+    for fault in found {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{}: {fault}", name(fault.severity));
+    }
+    let _ = writeln!(
+        text,
+        "{} errors, {} warnings, {} notes",
+        count(found, Severity::Error),
+        count(found, Severity::Warning),
+        count(found, Severity::Note)
+    );
+    text
+}
+
+/// One object: `faults` in the order of the text form, and `errors`, `warnings`, `notes` counted.
+///
+/// # Errors
+/// None that can happen: the types have only text and numbers.
+pub fn render_json(found: &[Diagnostic]) -> serde_json::Result<String> {
+    #[derive(Serialize)]
+    struct Report<'a> {
+        errors: usize,
+        warnings: usize,
+        notes: usize,
+        faults: &'a [Diagnostic],
+    }
+    let report = Report {
+        errors: count(found, Severity::Error),
+        warnings: count(found, Severity::Warning),
+        notes: count(found, Severity::Note),
+        faults: found,
+    };
+    serde_json::to_string_pretty(&report).map(|text| text + "\n")
+}
+
+fn count(found: &[Diagnostic], severity: Severity) -> usize {
+    found.iter().filter(|fault| fault.severity == severity).count()
+}
+
+const fn name(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Note => "note",
+    }
+}
