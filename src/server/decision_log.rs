@@ -11,6 +11,7 @@ use std::sync::Mutex;
 use serde::Serialize;
 
 use super::DecisionLog;
+use crate::telemetry::calm_json;
 
 /// Where records go.
 #[derive(Debug)]
@@ -88,15 +89,16 @@ impl Records {
 
     /// Writes one record.
     pub(super) fn write(&self, record: &Record<'_>) {
-        let Ok(mut line) = serde_json::to_vec(record) else { return }; // no member can fail
-        line.push(b'\n');
+        let Ok(line) = serde_json::to_string(record) else { return }; // no member can fail
+        let mut line = calm_json(line);
+        line.push('\n');
         let written = match self {
             Self::File { file, .. } => match file.lock() {
-                Ok(mut file) => file.write_all(&line),
+                Ok(mut file) => file.write_all(line.as_bytes()),
                 Err(_poisoned) => Err(io::Error::other("a writer panicked")),
             },
             Self::Off => Ok(()),
-            Self::Stderr => io::stderr().write_all(&line),
+            Self::Stderr => io::stderr().write_all(line.as_bytes()),
         };
         if let Err(error) = written {
             tracing::error!(error = %error, "cannot write the decision log");

@@ -28,6 +28,16 @@ pub(crate) fn json_string(value: &str, out: &mut String) {
     out.push('"');
 }
 
+/// JSON as it was, with the active characters of its strings escaped: outside of strings there are none.
+pub(crate) fn calm_json(json: String) -> String {
+    if json.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return json;
+    }
+    let mut calm = String::with_capacity(json.len());
+    json.chars().for_each(|c| if is_active(c) { push_json(c, &mut calm) } else { calm.push(c) });
+    calm
+}
+
 /// Whether a terminal or a reader of lines may take a character for more than text: controls (ESC among them),
 /// line and paragraph separators, bidirectional and invisible formatting.
 const fn is_active(c: char) -> bool {
