@@ -18,7 +18,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use crate::harness::desk::{CLUSTER, Desk, rules, token_at};
-use crate::harness::vectors::{self, Case, NOW, Outcome, for_each};
+use crate::harness::vectors::{self, Case, NOW, for_each};
 
 /// Every case through the whole of verification: text, STS over TLS, answer.
 #[test]
