@@ -263,6 +263,7 @@ pub async fn start(settings: Settings, connector: Connector, clock: Clock) -> Re
 
     let (rules_publisher, rules) = live(settings.rules.clone());
     let sts = Arc::new(Sts::new(settings.sts, connector, clock.clone(), Arc::clone(&metrics)));
+    tasks.spawn(load_roots(Arc::clone(&sts), end.clone()));
     let verifier = Verifier::new(settings.cache, sts, clock.clone(), Arc::clone(&metrics))
         .map_err(|_unspecified| StartError::Random)?;
     let readiness = Readiness { sources: sources.state(), certificate_faults: rotated.faults, end: end.clone() };
@@ -369,6 +370,13 @@ fn warn_of_open_door(address: SocketAddr, clients_are_checked: bool) {
             address = %address,
             "the webhook is open to the network and asks no client for a certificate; set server.clientCAFile"
         );
+    }
+}
+
+/// The system's trust roots are some 150 files: the first token should not wait for them, and the start neither.
+async fn load_roots(sts: Arc<Sts>, end: CancellationToken) {
+    if let Some(Err(error)) = end.run_until_cancelled(sts.warm_up()).await {
+        tracing::error!(%error, "no token can be verified");
     }
 }
 
