@@ -260,8 +260,10 @@ impl IdentityCache {
         moves
     }
 
-    /// Identities held, as far as the bookkeeping has come.
+    /// Identities held. Brings the bookkeeping up to date first, so it is asked where something changed, not on hits.
     pub(super) fn entries(&self) -> u64 {
+        self.people.run_pending_tasks();
+        self.strangers.run_pending_tasks();
         self.people.entry_count().saturating_add(self.strangers.entry_count())
     }
 }

@@ -238,10 +238,10 @@ impl Parts {
         match error.bearing() {
             Bearing::Contradiction => {
                 self.metrics.sts_contradicted();
-                self.cache.evict(&question.fingerprint);
+                self.forget(&question.fingerprint);
             }
             Bearing::Refused => {
-                self.cache.evict(&question.fingerprint);
+                self.forget(&question.fingerprint);
                 self.cache.refuse(question.fingerprint, error.clone(), self.clock.moment());
             }
             Bearing::Unavailable => {
@@ -253,5 +253,10 @@ impl Parts {
         if question.held.is_some() {
             tracing::warn!(token = %question.fingerprint.short(), %error, "STS did not confirm a remembered identity");
         }
+    }
+
+    fn forget(&self, fingerprint: &TokenFingerprint) {
+        self.cache.evict(fingerprint);
+        self.metrics.identity_cache_entries(self.cache.entries());
     }
 }

@@ -180,6 +180,24 @@ async fn a_contradiction_evicts_refuses_and_counts() {
 }
 
 #[tokio::test]
+async fn sts_6_an_answer_at_odds_with_itself_is_a_contradiction() {
+    let desk = Desk::open().await;
+    let token = desk.token(&desk.principal("Dev"));
+    desk.recall(&token).await;
+    for (evictions, arn) in (1..).zip(["arn:aws:iam::999988887777:user/a", "arn:aws-cn:iam::111122223333:user/a"]) {
+        let result = serde_json::json!({"Account": "111122223333", "Arn": arn, "UserId": "AIDA"});
+        let body = serde_json::json!({"GetCallerIdentityResponse": {"GetCallerIdentityResult": result}}).to_string();
+        desk.fake.behave(Behaviour::Scripted(Scripted::json(StatusCode::OK, body)));
+        desk.hand.advance(150);
+        let verdict = desk.verify(&token).await;
+        assert_eq!(verdict.is_ok(), evictions == 1, "memory answers once, while STS is asked");
+        desk.counted(&format!("iam_bridge_sts_contradictions_total {evictions}")).await;
+        assert_eq!(desk.metrics.render().matches("identity_cache_entries 0").count(), 1);
+    }
+    assert_eq!(reason(desk.verify(&token).await), Reason::StsContradiction);
+}
+
+#[tokio::test]
 async fn fresh_for_0_stores_nothing_and_still_shares() {
     let desk = without_memory().await;
     let token = desk.token(&desk.principal("Dev"));
@@ -190,19 +208,24 @@ async fn fresh_for_0_stores_nothing_and_still_shares() {
         assert_eq!(reason(desk.verify(&refused).await), Reason::StsRefused);
         assert_eq!(desk.fake.calls(), calls);
     }
-    equal_tokens_are_one_call(desk, 5).await;
+    equal_tokens_are_one_call(desk, 5, 1_000).await;
 }
 
 #[tokio::test]
 async fn p19_a_thousand_equal_tokens_are_one_call() {
-    equal_tokens_are_one_call(Desk::open().await, 1).await;
+    equal_tokens_are_one_call(Desk::open().await, 1, 1_000).await;
 }
 
-async fn equal_tokens_are_one_call(desk: Desk, calls: u64) {
+#[tokio::test]
+async fn sts_14_ten_thousand_equal_tokens_are_one_call() {
+    equal_tokens_are_one_call(Desk::open().await, 1, 10_000).await;
+}
+
+async fn equal_tokens_are_one_call(desk: Desk, calls: u64, askers: usize) {
     desk.fake.behave(Behaviour::Hang);
     let token = desk.token(&desk.principal("Many"));
     let desk = Arc::new(desk);
-    let askers: Vec<_> = (0..1_000)
+    let askers: Vec<_> = (0..askers)
         .map(|_| {
             let (desk, token) = (Arc::clone(&desk), token.clone());
             tokio::spawn(async move { desk.verify(&token).await.unwrap() })

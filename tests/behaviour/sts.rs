@@ -248,6 +248,22 @@ async fn the_breaker_opens_and_one_probe_finds_sts_back() {
     desk.counted(r#"iam_bridge_sts_breaker_open{StsRegion="eu-central-1"} 0"#).await;
 }
 
+#[tokio::test]
+async fn sts_1_a_hanging_sts_opens_the_breaker_and_is_found_back_by_the_first_probe() {
+    let desk = Arc::new(limited(300, 64).await);
+    let person = desk.principal("Dev");
+    ask(&desk, &desk.sts, &desk.token(&person)).await.unwrap();
+    desk.fake.behave(Behaviour::Hang);
+    for call in hang(&desk, REGION, 19) {
+        assert_eq!(call.await.unwrap().unwrap_err().label(), "timeout");
+    }
+    assert_eq!(ask(&desk, &desk.sts, &desk.token(&person)).await.unwrap_err().label(), "breaker_open");
+    desk.counted("aws_iam_authenticator_sts_connection_failures_total{StsRegion=\"eu-central-1\"} 19").await;
+    desk.fake.behave(Behaviour::Honest);
+    desk.hand.advance(5);
+    ask(&desk, &desk.sts, &desk.token(&person)).await.unwrap();
+}
+
 /// `count` calls of distinct keys to `region`, hanging.
 fn hang(desk: &Arc<Desk>, region: &'static str, count: usize) -> Vec<tokio::task::JoinHandle<Result<(), StsError>>> {
     let calls = (0..count).map(|_| {
