@@ -107,7 +107,7 @@ impl Walk {
             }
             Finding::Miss { table } => {
                 let outcome = if self.decided { Outcome::NotAsked } else { Outcome::Missed };
-                let note = Some(format!("{} entries, none names the caller", table.len()));
+                let note = Some(format!("none of {} names the caller", table.len()));
                 Step { source: table.source().as_str(), outcome, note, ..Step::default() }
             }
             Finding::Hit { table, hit, verdict } => {

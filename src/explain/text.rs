@@ -90,7 +90,7 @@ impl Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.source, self.outcome)?;
         if let Some(principal) = &self.principal {
-            write!(f, " by `{principal}`")?;
+            write!(f, ": `{principal}`")?;
         }
         if let Some(place) = &self.place {
             write!(f, " at {place}")?;

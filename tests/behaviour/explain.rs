@@ -148,10 +148,10 @@ fn the_whole_walk_is_told_and_later_steps_are_not_asked() {
 
     steps
       1. deny: passed
-      2. EKSConfigMap: no match (1 entries, none names the caller)
-      3. MountedFile: matched by `arn:aws:iam::111122223333:role/Dev` at config.yaml:2
-      4. MountedFile: not asked by `arn:aws:iam::111122223333:role/D*` at config.yaml:1 (names the caller too; an earlier step decides)
-      5. MountedFile: not asked by `mapAccounts` at config.yaml:1 (names the caller too; an earlier step decides)
+      2. EKSConfigMap: no match (none of 1 names the caller)
+      3. MountedFile: matched: `arn:aws:iam::111122223333:role/Dev` at config.yaml:2
+      4. MountedFile: not asked: `arn:aws:iam::111122223333:role/D*` at config.yaml:1 (names the caller too; an earlier step decides)
+      5. MountedFile: not asked: `mapAccounts` at config.yaml:1 (names the caller too; an earlier step decides)
 
     names
       username       `dev:{{SessionName}}` → `dev:alice`
