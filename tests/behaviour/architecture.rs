@@ -256,7 +256,14 @@ pub(super) fn read(file: impl AsRef<Path>) -> String {
 }
 
 /// All Rust files under a folder of the repository, named from its root.
-fn files(folder: &str) -> Vec<String> {
+pub(super) fn files(folder: &str) -> Vec<String> {
+    let found = files_ending(folder, "rs");
+    assert!(folder == "benches" || !found.is_empty(), "{folder} has no Rust file");
+    found
+}
+
+/// All files with this extension under a folder of the repository, named from its root.
+pub(super) fn files_ending(folder: &str, extension: &str) -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
     let mut open: Vec<PathBuf> = vec![root.join(folder)];
@@ -265,13 +272,12 @@ fn files(folder: &str) -> Vec<String> {
             let path = entry.expect("a readable entry").path();
             if path.is_dir() {
                 open.push(path);
-            } else if path.extension().is_some_and(|end| end == "rs") {
+            } else if path.extension().is_some_and(|end| end == extension) {
                 let inside = path.strip_prefix(root).expect("under the root");
                 found.push(inside.to_str().expect("names in UTF-8").to_owned());
             }
         }
     }
     found.sort();
-    assert!(folder == "benches" || !found.is_empty(), "{folder} has no Rust file");
     found
 }
