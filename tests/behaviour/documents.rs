@@ -1,0 +1,180 @@
+//! The documents say what the code does: names, commands, files and divergences, held together from both sides.
+
+use std::collections::BTreeSet;
+
+use iam_bridge::authenticator::Reason;
+use serde_json::Value;
+
+use super::architecture::{files, files_ending, read};
+use super::packaging::parses;
+
+/// Prefix of the reference's metrics.
+const REFERENCE: &str = "aws_iam_authenticator_";
+
+/// A vector that says what the reference does otherwise stands in the list of divergences.
+#[test]
+fn every_divergence_of_the_vectors_is_documented() {
+    let page = read("docs/compatibility.md");
+    let mut seen = 0;
+    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors")).unwrap() {
+        let vectors: Value = serde_json::from_str(&std::fs::read_to_string(file.unwrap().path()).unwrap()).unwrap();
+        for case in vectors["cases"].as_array().unwrap() {
+            if ["reference", "reference_stdout"].iter().any(|key| case["expect"].get(key).is_some()) {
+                let name = case["name"].as_str().unwrap();
+                assert!(
+                    page.contains(&format!("\"{name}\"")),
+                    "docs/compatibility.md does not name the case \"{name}\""
+                );
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen >= 9, "{seen} cases with a reference member");
+}
+
+/// Both ways: what the page names is registered, what is registered stands on the page.
+#[test]
+fn every_metric_is_documented_and_every_documented_metric_exists() {
+    let code = read("src/telemetry/metrics.rs");
+    let page = read("docs/reference/metrics.md");
+    let registered: BTreeSet<String> = code
+        .split('"')
+        .skip(1)
+        .step_by(2)
+        .filter(|text| text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'))
+        .filter_map(|text| match text {
+            _ if text.starts_with("iam_bridge_") || text.starts_with(REFERENCE) => Some(text.to_owned()),
+            _ if ["_total", "_seconds", "_enabled", "_only"].iter().any(|end| text.ends_with(end)) => {
+                Some(format!("{REFERENCE}{text}"))
+            }
+            _ => None,
+        })
+        .collect();
+    let documented: BTreeSet<String> = page
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|text| text.starts_with("iam_bridge_") || text.starts_with(REFERENCE))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(registered, documented);
+    assert!(registered.len() > 20, "{registered:?}");
+}
+
+/// Commands in the documents' `sh` blocks are commands we have, with flags they take.
+#[test]
+fn every_command_of_the_documents_exists() {
+    let manifest = read("Cargo.toml");
+    let gate = read(".ci/run");
+    let mut seen = 0;
+    for (page, text) in documents() {
+        for command in commands(&text) {
+            let words: Vec<&str> = command.split_whitespace().skip_while(|word| word.contains('=')).collect();
+            match words.as_slice() {
+                ["iam-bridge", rest @ ..] | ["cargo", "run", "--release", "--", rest @ ..] => parses(&rest.join(" ")),
+                ["cargo", "bench", "--bench", name] => {
+                    assert!(manifest.contains(&format!("[[bench]]\nname = \"{name}\"")), "{page}: no bench `{name}`");
+                }
+                ["bash", ".ci/run", steps @ ..] => {
+                    assert!(steps.iter().all(|step| gate.contains(&format!("\nstep_{step}()"))), "{page}: {command}");
+                }
+                _ => continue,
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen > 10, "{seen} commands");
+    let readme = read("README.md");
+    for command in ["cargo run --release -- demo", "cargo test"] {
+        assert!(commands(&readme).contains(&command.to_owned()), "the README's command `{command}`");
+    }
+}
+
+/// Files that the documents link to or name are there, and so are the tests they call as witnesses.
+#[test]
+fn documents_point_at_things_that_exist() {
+    let tests: String = ["src", "tests"].into_iter().flat_map(files).map(read).collect();
+    let mut faults = Vec::new();
+    for (page, text) in documents() {
+        let folder = page.rsplit_once('/').map_or("", |(folder, _)| folder);
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {
+            if !target.is_empty() && !target.contains("://") && !exists(&format!("{folder}/{target}")) {
+                faults.push(format!("{page}: link to {target}"));
+            }
+        }
+        for word in prose(&text).split('`').skip(1).step_by(2) {
+            let path = ["src/", "tests/", "docs/", "deploy/", "config/", "benches/", ".ci/", ".cargo/"];
+            if path.iter().any(|start| word.starts_with(start)) && !word.contains(['*', ' ']) && !exists(word) {
+                faults.push(format!("{page}: file {word}"));
+            }
+            let sentence = word.split('_').count() > 3
+                && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+            if sentence
+                && !word.starts_with(REFERENCE)
+                && !word.starts_with("iam_bridge_")
+                && !tests.contains(&format!("fn {word}("))
+            {
+                faults.push(format!("{page}: test {word}"));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{faults:#?}");
+}
+
+/// All pages of prose, by their path.
+fn documents() -> Vec<(String, String)> {
+    let mut pages: Vec<String> = ["README.md", "SECURITY.md", "CHANGELOG.md"].map(str::to_owned).into();
+    pages.extend(files_ending("docs", "md"));
+    pages.into_iter().map(|page| (page.clone(), read(page))).collect()
+}
+
+/// A page without its fenced blocks.
+fn prose(page: &str) -> String {
+    page.split("```").step_by(2).collect()
+}
+
+/// Commands of the `sh` blocks: continued lines joined, pipes taken apart.
+fn commands(page: &str) -> Vec<String> {
+    let blocks = page.split("```").skip(1).step_by(2).filter_map(|block| block.strip_prefix("sh\n"));
+    let lines: Vec<String> =
+        blocks.flat_map(|block| block.replace("\\\n", " ").lines().map(str::to_owned).collect::<Vec<_>>()).collect();
+    lines
+        .iter()
+        .flat_map(|line| line.split(" #").next().unwrap_or_default().split(['|', '>']))
+        .map(|command| command.split_whitespace().collect::<Vec<_>>().join(" "))
+        .filter(|command| !command.is_empty())
+        .collect()
+}
+
+fn exists(path: &str) -> bool {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path.trim_start_matches('/')).exists()
+}
+
+/// Both ways: every code of the closed list has its line, every line and every detail is a word of the code.
+#[test]
+fn every_reason_code_is_documented_and_every_documented_code_exists() {
+    let page = read("docs/reference/reason-codes.md");
+    let (codes, details) = page.split_once("## Details").unwrap();
+    let in_table = |part: &str| -> BTreeSet<String> {
+        let rows = part.lines().filter_map(|line| line.strip_prefix("| `"));
+        rows.filter_map(|row| row.split('`').next()).map(str::to_owned).collect()
+    };
+    let mut known: BTreeSet<String> = Reason::ALL.iter().map(|reason| reason.as_str().to_owned()).collect();
+    known.insert("audience".to_owned()); // the review's own: no Denial has it
+    assert_eq!(in_table(codes), known);
+    assert!(in_table(details).is_subset(&known));
+
+    let code: String = files("src").into_iter().map(read).collect();
+    let words: Vec<&str> = details
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|word| !word.contains([' ', '.']) && *word != "explain" && *word != "verify")
+        .collect();
+    for word in &words {
+        assert!(code.contains(&format!("\"{word}\"")), "`{word}` is no word of the code");
+    }
+    for label in read("src/token/error.rs").lines().filter_map(|line| line.split_once("=> \"")?.1.strip_suffix("\",")) {
+        assert!(words.contains(&label), "the detail `{label}` is not documented");
+    }
+}
