@@ -1,4 +1,4 @@
-//! The identity cache: who, never what they may do (`design.md` §3.2).
+//! The identity cache: who, never what they may do (`docs/decisions/0002-identity-cache-not-answer-cache.md`).
 //!
 //! Three bounded memories: people (identities a source maps), strangers (proven, and mapped by none, so that they
 //! cannot push people out) and refusals (STS's definite no, for seconds). All are keyed by the token's keyed hash.

@@ -1,4 +1,4 @@
-//! What STS answered, strictly judged (`design.md` §3.1; reference §1.5 and §1.6).
+//! What STS answered, strictly judged (what the reference accepts beyond: `docs/compatibility.md`, "STS").
 
 use std::fmt;
 use std::marker::PhantomData;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// How long it stays open before one call may try (`design.md` §3.1); also a probe's own limit.
+/// How long it stays open before one call may try; also a probe's own limit.
 pub(super) const OPEN_FOR: Duration = Duration::from_secs(5);
 /// Calls it looks back on.
 const LOOK_BACK: u32 = 20;

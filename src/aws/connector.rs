@@ -26,7 +26,7 @@ use crate::telemetry::Metrics;
 use route::{Route, Transport};
 use trust::Trust;
 
-/// TCP, the proxy's CONNECT and the TLS handshake together (`design.md` §3.1).
+/// TCP, the proxy's CONNECT and the TLS handshake together.
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 /// Idle connections kept per host: twice the calls in flight, so that a burst's connections outlive the burst.
 const IDLE_PER_HOST: usize = 128;

@@ -14,7 +14,7 @@ const ATTEMPT: Duration = Duration::from_secs(1);
 const ENDPOINT: &str = "http://169.254.169.254";
 /// Longest answer read: session tokens have some 60 bytes.
 const ANSWER_BYTES: usize = 4 * 1024;
-/// Longest region label (`design.md` §3.1).
+/// Longest region label.
 const REGION_BYTES: usize = 32;
 
 /// What the environment says about the metadata service.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
-/// How long a key id stays known (`design.md` §3.1).
+/// How long a key id stays known.
 pub(super) const KNOWN_FOR: Duration = Duration::from_secs(15 * 60);
 /// As many as the identity cache holds tokens by default.
 const MOST: u64 = 50_000;

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! One call a token: no redirect is followed, nothing that was written is repeated, no cookie is kept.
-//! Rules: reference §1.5 and §1.6, `design.md` §3.1.
+//! Where the reference does otherwise: `docs/compatibility.md`, "STS".
 
 use std::error::Error;
 use std::fmt;

@@ -106,7 +106,7 @@ impl std::fmt::Display for AnswerFault {
     }
 }
 
-/// What a failed call says about an identity that memory holds (`design.md` §3.2).
+/// What a failed call says about an identity that memory holds.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Bearing {
     /// A valid answer that fits neither itself nor the past: forget and refuse.

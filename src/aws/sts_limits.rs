@@ -1,4 +1,4 @@
-//! Places, lanes and breakers: who may call STS now (`design.md` §3.1).
+//! Places, lanes and breakers: who may call STS now.
 //!
 //! ```text
 //! Ask ──take──▶ breaker? ──▶ places of its lane, key id, host and errand free? ──▶ Place ──end──▶ the next waiter

@@ -160,7 +160,7 @@ pub struct Running {
 /// Why a server does not start. Every variant says what, where and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The address of the webhook is taken or not this machine's. Another one is never tried (R43).
+    /// The address of the webhook is taken or not this machine's. Another one is never tried: whoever took it would answer in our place.
     #[error("cannot listen on `{address}`; is another server running there?")]
     Bind {
         /// What was asked for.

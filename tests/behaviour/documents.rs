@@ -110,7 +110,8 @@ fn documents_point_at_things_that_exist() {
             let sentence = word.split('_').count() > 3
                 && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
             // A word of the code's own stands there as a text: metrics, labels, details.
-            if sentence && !code.contains(&format!("fn {word}(")) && !code.contains(&format!("{word}\"")) {
+            let text = word.strip_prefix(REFERENCE).unwrap_or(word);
+            if sentence && !code.contains(&format!("fn {word}(")) && !code.contains(&format!("{text}\"")) {
                 faults.push(format!("{page}: test {word}"));
             }
         }
@@ -174,4 +175,18 @@ fn every_reason_code_is_documented_and_every_documented_code_exists() {
     for label in read("src/token/error.rs").lines().filter_map(|line| line.split_once("=> \"")?.1.strip_suffix("\",")) {
         assert!(words.contains(&label), "the detail `{label}` is not documented");
     }
+}
+
+/// A reader of the code finds the pages it names.
+#[test]
+fn pages_named_in_the_code_exist() {
+    let mut faults = Vec::new();
+    for file in ["src", "tests", "benches"].into_iter().flat_map(files) {
+        for word in read(&file).split('`').skip(1).step_by(2) {
+            if word.ends_with(".md") && !word.contains(char::is_whitespace) && !exists(word) {
+                faults.push(format!("{file}: {word}"));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{faults:#?}");
 }

@@ -1,4 +1,4 @@
-//! The identity cache: ages, revalidation, shared flights, and who may push out whom (`design.md` §3.2).
+//! The identity cache: ages, revalidation, shared flights, and who may push out whom.
 
 use std::sync::Arc;
 use std::time::Duration;
