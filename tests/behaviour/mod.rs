@@ -10,7 +10,7 @@ mod demo;
 mod denial;
 mod deny;
 mod document;
-mod documents;
+mod documentation;
 mod explain;
 mod get_token;
 mod get_token_aws;
