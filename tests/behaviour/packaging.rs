@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 use clap::{CommandFactory as _, Parser as _};
+use iam_bridge::check::{Options, check};
 use iam_bridge::config::flags::Flags;
 use serde_json::Value;
 
@@ -135,6 +136,18 @@ fn the_manifest_runs_the_server_with_flags_it_has_and_no_more_rights_than_it_nee
         let mounts = container["volumeMounts"].as_array().unwrap();
         assert!(mounts.iter().any(|mount| mount["mountPath"] == path), "{path} is mounted");
     }
+}
+
+/// The config in the manifest is one the server takes without a word.
+#[test]
+fn the_manifests_config_is_faultless() {
+    let objects: Vec<Value> = serde_saphyr::from_multiple(&read("deploy/example.yaml")).unwrap();
+    let map = objects.iter().find(|object| object["kind"] == "ConfigMap").unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("config.yaml");
+    std::fs::write(&file, map["data"]["config.yaml"].as_str().unwrap()).unwrap();
+    let found = check(&[file], &Options::default());
+    assert!(found.is_empty(), "{found:#?}");
 }
 
 /// `name` or `name:<version`, as cargo-deny writes them.
