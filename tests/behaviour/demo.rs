@@ -10,7 +10,7 @@ use iam_bridge::demo::sts::{Behaviour, Principal, Scripted, Sts};
 use iam_bridge::demo::{self, Answer, Webhook, WebhookError};
 use serde_json::Value;
 
-use crate::harness::process::{Server, clean, iam_bridge, run, run_ok};
+use crate::harness::process::{Server, binary, clean, iam_bridge, run, run_ok};
 use crate::harness::waiting::until;
 
 /// What the demo must show, in its order.
@@ -77,6 +77,9 @@ fn the_demo_that_stays_up_prints_a_curl_line_that_works() {
         assert_eq!(answer["status"]["user"]["username"], "deployer:alice", "{answer}");
     }
     let said = server.log();
+    let keys = said.lines().find(|line| line.starts_with("AWS_ACCESS_KEY_ID=")).unwrap();
+    let keys = keys.replace(" iam-bridge ", &format!(" {} ", binary().display()));
+    assert!(run_ok(clean("sh").args(["-c", &keys])).starts_with("k8s-aws-v1."), "{keys}");
     let flag = said.lines().find_map(|line| line.strip_prefix("--authentication-token-webhook-config-file="));
     assert!(std::fs::read_to_string(flag.unwrap()).unwrap().contains("https://127.0.0.1:"), "{said}");
 }

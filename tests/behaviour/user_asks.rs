@@ -95,6 +95,35 @@ async fn u7_a_thousand_equal_tokens_at_once_are_one_call_to_sts() {
     assert_eq!(bridge.sts.calls(), 1);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn u7_distinct_tokens_never_hold_more_places_at_sts_than_there_are() {
+    let bridge = Bridge::start_with(DEPLOYERS, iam_bridge::clock::Clock::system(), |settings| {
+        settings.sts.max_in_flight = 4;
+    })
+    .await;
+    bridge.sts.behave(Behaviour::Hang);
+    let connection = bridge.connect_h2().await;
+    let mut asked = tokio::task::JoinSet::new();
+    for number in 0..50 {
+        let token = bridge.token(&bridge.introduce("Deployer", &format!("person-{number}")));
+        let (mut connection, review) = (connection.clone(), review(&token));
+        asked.spawn(async move {
+            let answer = connection.send_request(review).await.unwrap();
+            answer.into_body().collect().await.unwrap().to_bytes()
+        });
+    }
+    bridge.sts.called(1).await;
+    bridge.sts.behave(Behaviour::Honest);
+    let mut users = std::collections::BTreeSet::new();
+    while let Some(body) = asked.join_next().await {
+        let answer: serde_json::Value = serde_json::from_slice(&body.unwrap()).unwrap();
+        users.insert(answer["status"]["user"]["username"].to_string());
+    }
+    assert_eq!(users.len(), 50, "{users:?}");
+    assert!(bridge.sts.peak_in_flight() <= 4, "{} at once", bridge.sts.peak_in_flight());
+    assert!(bridge.sts.connections() <= 4, "{} connections", bridge.sts.connections());
+}
+
 #[tokio::test]
 async fn u7_throttling_refuses_new_callers_and_keeps_known_ones() {
     let bridge = Bridge::start_with(DEPLOYERS, iam_bridge::clock::Clock::system(), |settings| {
