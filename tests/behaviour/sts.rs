@@ -78,7 +78,7 @@ async fn answers_are_counted_by_status_and_known_region() {
 
 #[tokio::test]
 async fn sts_5_only_one_json_object_of_64_kib_is_believed() {
-    let desk = limited(500, 64).await;
+    let desk = Desk::open().await;
     let token = desk.token(&desk.principal("Dev"));
     let good = r#"{"GetCallerIdentityResponse":{"GetCallerIdentityResult":{"Account":"111122223333","Arn":"arn:aws:iam::111122223333:user/a","UserId":"AIDA"}}}"#;
     let json = "application/json";
@@ -112,7 +112,7 @@ async fn sts_5_only_one_json_object_of_64_kib_is_believed() {
 
 #[tokio::test]
 async fn sts_5_a_body_that_never_ends_ends_at_the_deadline() {
-    let desk = limited(500, 64).await;
+    let desk = limited(1_000, 64).await;
     let token = desk.token(&desk.principal("Dev"));
     let drip = Scripted { stalls: true, ..Scripted::json(StatusCode::OK, "{") };
     desk.fake.behave(Behaviour::Scripted(drip));
@@ -250,7 +250,7 @@ async fn the_breaker_opens_and_one_probe_finds_sts_back() {
 
 #[tokio::test]
 async fn sts_1_a_hanging_sts_opens_the_breaker_and_is_found_back_by_the_first_probe() {
-    let desk = Arc::new(limited(300, 64).await);
+    let desk = Arc::new(limited(1_000, 64).await);
     let person = desk.principal("Dev");
     ask(&desk, &desk.sts, &desk.token(&person)).await.unwrap();
     desk.fake.behave(Behaviour::Hang);
