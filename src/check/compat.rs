@@ -4,7 +4,7 @@ use super::lint::each_entry;
 use crate::config::server::Resolved;
 use crate::diagnostic::Severity;
 use crate::document::{Faults, Node, Place, Value};
-use crate::mapping::{EntryList, EntryText, RolePaths};
+use crate::mapping::{EntryList, EntryText, RolePaths, is_reserved_group, is_reserved_username};
 
 /// Keys under `server` that the reference does not know, and so ignores.
 const OURS: &[(&str, &str)] = &[
@@ -127,18 +127,10 @@ fn entry(
             "callers are refused with node_lookup_unavailable: EC2 names are not looked up in this version".to_owned();
         tell("username", "compat-node-names", what);
     }
-    let username_is_reserved = ["system:anonymous", "system:apiserver"].contains(&text.username.as_str())
-        || text.username.starts_with("system:kube-")
-        || text.username.starts_with("system:serviceaccount:");
-    if username_is_reserved {
+    if is_reserved_username(&text.username) {
         tell("username", "compat-reserved-name", format!("`{}` is always refused", text.username));
     }
-    let reserved = |group: &&String| {
-        *group == "system:unauthenticated"
-            || group.starts_with("system:serviceaccounts")
-            || group.starts_with("iam-bridge.dev:")
-    };
-    if let Some(group) = text.groups.iter().find(reserved) {
+    if let Some(group) = text.groups.iter().find(|group| is_reserved_group(group)) {
         tell("groups", "compat-reserved-name", format!("the group `{group}` is always refused"));
     }
 }

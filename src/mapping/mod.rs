@@ -39,7 +39,7 @@ pub use entry::{Entry, EntryList, EntryText, Origin, RolePaths, SsoText};
 pub use entry_error::EntryError;
 pub use entry_warning::EntryWarning;
 pub use nearest::{Nearest, nearest, suggested_member};
-pub use reserved::{NameKind, ReservedName, ReservedPrefixes};
+pub use reserved::{NameKind, ReservedName, ReservedPrefixes, is_reserved_group, is_reserved_username};
 pub use search::{Finding, Hint, search};
 pub use shared_names::SharedNames;
 pub use table::{Hit, MappedAccount, MappingTable, RepeatedEntry, TableSettings, repeated_entries};

@@ -103,12 +103,14 @@ pub(super) fn judge_group(group: &str, template: &Template) -> Result<(), Reserv
 }
 
 /// Whether no mapping may ever yield this username.
-pub(super) fn is_reserved_username(username: &str) -> bool {
+#[must_use]
+pub fn is_reserved_username(username: &str) -> bool {
     USERNAMES.contains(&username) || USERNAME_PREFIXES.iter().any(|prefix| username.starts_with(prefix))
 }
 
 /// Whether no mapping may ever yield this group.
-pub(super) fn is_reserved_group(group: &str) -> bool {
+#[must_use]
+pub fn is_reserved_group(group: &str) -> bool {
     GROUPS.contains(&group) || GROUP_PREFIXES.iter().any(|prefix| group.starts_with(prefix))
 }
 
