@@ -7,15 +7,18 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use iam_bridge::authenticator::CacheSettings;
 use iam_bridge::aws::{Bearing, Connector, ConnectorError, ConnectorSettings, Errand, Sts, StsError, StsSettings};
+use iam_bridge::clock::Clock;
 use iam_bridge::demo::sts::{Behaviour, Principal, Scripted};
 use iam_bridge::iam::VerifiedIdentity;
 use iam_bridge::telemetry::Metrics;
 use iam_bridge::token::ClusterId;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::harness::authority::Authority;
 use crate::harness::desk::{self, CLUSTER, Desk, eventually, token_at};
 use crate::harness::h1::OnlyHttp1;
+use crate::harness::process::{iam_bridge, run};
+use crate::harness::proxy::Proxy;
 
 const REGION: &str = "eu-central-1";
 
@@ -171,6 +174,35 @@ async fn connect_to_moves_the_connection_and_not_the_name() {
         let refused = Connector::system(&settings(bad.to_owned()));
         assert!(matches!(refused, Err(ConnectorError::BadConnectTo(_))), "{bad}");
     }
+}
+
+/// U15: as users do it, with the real binary.
+#[test]
+fn the_binary_reaches_sts_by_proxy_variables_and_ssl_cert_file() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (fake, proxy) = runtime.block_on(async {
+        let fake = iam_bridge::demo::sts::Sts::start().await.unwrap();
+        let proxy = Proxy::start(fake.address()).await;
+        (fake, proxy)
+    });
+    let person = Principal::user("111122223333", "alice").unwrap();
+    fake.add(person.clone());
+    let token = token_at(&person, REGION, CLUSTER, &Clock::system());
+    let folder = tempfile::tempdir().unwrap();
+    let roots = folder.path().join("roots.pem");
+    std::fs::write(&roots, fake.ca_pem()).unwrap();
+    let verify = |roots: &std::path::Path| {
+        let mut command = iam_bridge();
+        command.env("HTTPS_PROXY", proxy.url()).env("SSL_CERT_FILE", roots);
+        run(command.args(["verify", "-i", CLUSTER, "-t", token.expose_secret()]))
+    };
+    let said = verify(&roots);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.stdout.contains(&person.arn), "{said:?}");
+    assert_eq!(proxy.asked(), ["sts.eu-central-1.amazonaws.com:443"]);
+    let said = verify(std::path::Path::new("/nowhere.pem"));
+    assert!(said.code == Some(1) && said.stderr.contains("/nowhere.pem"), "{said:?}");
+    assert_eq!(fake.calls(), 1);
 }
 
 #[test]
