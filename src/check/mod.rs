@@ -1,8 +1,8 @@
 //! Every fault of config files, found without a network by the parsers the server starts with.
 //!
 //! [`check`] judges a server config as `server` would: what would stop the start is an error here, and an unknown key
-//! is one too. On top come doubts of security ([`lint`]) and, where asked, what behaves differently from
-//! aws-iam-authenticator for this very file ([`compat`]). Files of other formats are told, not judged.
+//! is one too. On top come doubts of security (`lint`) and, where asked, what behaves differently from
+//! aws-iam-authenticator for this very file (`compat`). Files of other formats are told, not judged.
 
 mod compat;
 mod lint;
