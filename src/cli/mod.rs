@@ -6,7 +6,9 @@
 mod completion;
 mod demo;
 mod get_token;
+mod init;
 mod output;
+mod server;
 mod usage;
 mod verify;
 mod version;
@@ -72,6 +74,8 @@ fn run(command: Command, call: &Call) -> Exit {
         Command::Version(flags) => version::run(&flags),
         Command::Completion(flags) => completion::run(flags),
         Command::Demo(flags) => demo::run(flags),
+        Command::Server(flags) => server::run(&flags, call),
+        Command::Init(flags) => init::run(&flags, call),
         _ => Exit::Failed,
     }
 }

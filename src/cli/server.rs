@@ -1,0 +1,133 @@
+//! `server`: the webhook, until a signal ends it.
+//!
+//! First SIGTERM or SIGINT drains and exits 0, a second one exits at once. SIGHUP re-reads files.
+
+use std::future::Future;
+use std::io;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::{Call, Exit, output, version};
+use crate::aws::Connector;
+use crate::clock::Clock;
+use crate::config;
+use crate::config::client_keys::ClientKeys;
+use crate::config::flags::Server;
+use crate::config::server::Resolved;
+use crate::diagnostic::Diagnostic;
+use crate::server::{self, Running, StartError};
+use crate::sources::SourceError;
+use crate::telemetry::log;
+
+/// Most worker threads: one does for any cluster, and more would fight the API server for its cores.
+const MOST_WORKERS: usize = 4;
+
+/// Level of the log when nothing says another.
+const LEVEL: &str = "info";
+
+/// Runs the command.
+pub(super) fn run(flags: &Server, call: &Call) -> Exit {
+    let greeted = output::data(&version::banner());
+    if greeted != Exit::Good {
+        return greeted;
+    }
+    if let Err(error) = log::install(call.global.log_format.as_deref().unwrap_or("text"), &level(call)) {
+        return output::fail(error);
+    }
+    let resolved = match config::server::settings(&call.global, flags, &call.env) {
+        Ok(resolved) => resolved,
+        Err(faults) => return refuse(&faults),
+    };
+    let workers = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MOST_WORKERS));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return output::fail(format_args!("the system gives no event loop: {error}")),
+    };
+    let exit = runtime.block_on(Box::pin(serve(resolved)));
+    runtime.shutdown_background();
+    exit
+}
+
+async fn serve(resolved: Resolved) -> Exit {
+    for warning in &resolved.warnings {
+        tracing::warn!("{warning}");
+    }
+    let connector = match Connector::system(&resolved.connector) {
+        Ok(connector) => connector,
+        Err(error) => return output::fail(output::chain(&error)),
+    };
+    let mut signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => return output::fail(format_args!("signals cannot be caught: {error}")),
+    };
+    let starting = Box::pin(server::start(resolved.settings, connector, Clock::system()));
+    let running = match signals.unless_ended(starting).await {
+        Some(Ok(running)) => running,
+        Some(Err(StartError::Sources(SourceError::Faults(faults)))) => return refuse(&faults),
+        Some(Err(error)) => return output::fail(output::chain(&error)),
+        None => return Exit::Good,
+    };
+    signals.until_ended(&running).await;
+    tracing::info!("signal received, draining; a second one ends at once");
+    match signals.unless_ended(running.drain()).await {
+        Some(()) => Exit::Good,
+        None => Exit::Failed,
+    }
+}
+
+/// The signals a server knows.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for the end, and re-reads files in between.
+    async fn until_ended(&mut self, running: &Running) {
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => return,
+                _ = self.terminate.recv() => return,
+                _ = self.hang_up.recv() => {
+                    tracing::info!("hang-up received, reading files anew");
+                    running.reload();
+                }
+            }
+        }
+    }
+
+    /// What `work` yields, unless a signal to end comes first.
+    async fn unless_ended<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            done = work => Some(done),
+            _ = self.interrupt.recv() => None,
+            _ = self.terminate.recv() => None,
+        }
+    }
+}
+
+/// Flag, then environment, then file, then default.
+fn level(call: &Call) -> String {
+    let typed = call.global.log_verbosity.clone().or_else(|| call.env.log_verbosity.clone());
+    // A file that cannot be read is told of where its settings are.
+    let file = || call.global.config.as_deref().and_then(|path| ClientKeys::load(path).ok()?.log_verbosity);
+    typed.or_else(file).filter(|level| !level.is_empty()).unwrap_or_else(|| LEVEL.to_owned())
+}
+
+/// All faults of the settings, and the run has failed.
+pub(super) fn refuse(faults: &[Diagnostic]) -> Exit {
+    for fault in faults {
+        output::line(fault);
+    }
+    output::fail(format_args!("the settings have {} fault(s), nothing was started", faults.len()))
+}
