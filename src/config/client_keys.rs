@@ -57,7 +57,8 @@ impl ClientKeys {
 
 impl From<TopKeys> for ClientKeys {
     fn from(keys: TopKeys) -> Self {
-        let text = |given: Option<Given<String>>| given.map(|given| given.value);
+        // An empty text is no setting, as in the reference.
+        let text = |given: Option<Given<String>>| given.map(|given| given.value).filter(|text| !text.is_empty());
         let switch = |given: Option<Given<bool>>| given.map(|given| given.value);
         Self {
             cluster_id: text(keys.cluster_id),

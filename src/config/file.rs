@@ -191,6 +191,16 @@ const STS_KEYS: &[&str] = &["timeout", "maxInFlight", "strictPreflight", "allowe
 const IDENTITY_CACHE_KEYS: &[&str] = &["freshFor", "staleFor", "maxEntries"];
 const LATER_KEYS: &[&str] = &["accessEntryFile", "accessPolicies", "cluster", "ec2", "eksAccessEntries", "webIdentity"];
 
+/// Paths of every key that is read, mapping keys included: `server.sts.timeout`, ….
+pub fn known_keys() -> impl Iterator<Item = String> {
+    let below =
+        |prefix: &'static str, keys: &'static [&'static str]| keys.iter().map(move |key| format!("{prefix}{key}"));
+    below("", TOP_KEYS)
+        .chain(below("server.", SERVER_KEYS))
+        .chain(below("server.sts.", STS_KEYS))
+        .chain(below("server.identityCache.", IDENTITY_CACHE_KEYS))
+}
+
 impl TopKeys {
     /// The keys of the document's root; an unknown key is a fault of severity `unknown`.
     pub fn pick(root: Node<'_>, unknown: Severity, faults: &mut Faults) -> Self {

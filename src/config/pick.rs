@@ -148,7 +148,7 @@ pub(super) fn socket_address(text: &str, port: u16) -> Result<SocketAddr, String
     text.parse().ok().or_else(all).or_else(alone).ok_or_else(|| format!("`{text}` is not IP:PORT"))
 }
 
-/// `HOST:PORT`.
+/// `HOST:PORT`, or nothing.
 pub(super) fn host_and_port(text: &str) -> Result<String, String> {
     let good = text.rsplit_once(':').is_some_and(|(host, port)| {
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
@@ -158,5 +158,5 @@ pub(super) fn host_and_port(text: &str) -> Result<String, String> {
         };
         host_is_good && port.parse::<u16>().is_ok_and(|port| port > 0)
     });
-    if good { Ok(text.to_owned()) } else { Err(format!("`{text}` is not HOST:PORT")) }
+    if good || text.is_empty() { Ok(text.to_owned()) } else { Err(format!("`{text}` is not HOST:PORT")) }
 }
