@@ -3,11 +3,14 @@
 //! Results go to stdout, all else to stderr. Exit codes: 0 good, 1 failed or found something, 2 usage, 130 interrupted;
 //! usage is 1 for `token` and under the reference's name, as scripts around it expect.
 
+mod check;
 mod completion;
 mod demo;
+mod explain;
 mod get_token;
 mod init;
 mod output;
+mod proof;
 mod server;
 mod usage;
 mod verify;
@@ -41,7 +44,6 @@ enum Exit {
 struct Call {
     global: Global,
     env: Env,
-    name: Name,
 }
 
 /// The name we were called by.
@@ -59,7 +61,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
     let name = Name::of(args.first());
     let exit = match Flags::try_parse_from(&args) {
-        Ok(Flags { global, command }) => run(command, &Call { global, env: Env::load(), name }),
+        Ok(Flags { global, command }) => run(command, &Call { global, env: Env::load() }),
         Err(error) => usage::report(&error, &args, name),
     };
     ExitCode::from(exit.code(name))
@@ -76,7 +78,8 @@ fn run(command: Command, call: &Call) -> Exit {
         Command::Demo(flags) => demo::run(flags),
         Command::Server(flags) => server::run(&flags, call),
         Command::Init(flags) => init::run(&flags, call),
-        _ => Exit::Failed,
+        Command::Explain(flags) => explain::run(&flags, call),
+        Command::Check(flags) => check::run(&flags, call),
     }
 }
 

@@ -1,6 +1,5 @@
 //! `verify`: asks STS who a token belongs to, with the server's own rules and client.
 
-use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,17 +7,15 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::ser::PrettyFormatter;
 
+use super::proof::{self, Asking};
 use super::{Call, Exit, output, usage};
-use crate::aws::{self, Connector, ConnectorSettings, Errand, ImdsSettings, Sts, StsSettings};
+use crate::aws::{Connector, ConnectorSettings, ImdsSettings, StsSettings};
 use crate::clock::Clock;
 use crate::config::client_keys::ClientKeys;
 use crate::config::flags::Verify;
 use crate::iam::{Partition, VerifiedIdentity};
 use crate::telemetry::Metrics;
-use crate::token::{ClusterId, Token, TokenError, TokenKind, TokenRules};
-
-/// Most that is read from standard input: a token is refused far below it.
-const MOST_READ: u64 = 64 * 1024;
+use crate::token::{ClusterId, TokenRules};
 
 #[derive(Serialize)]
 struct Identity<'i> {
@@ -40,8 +37,8 @@ struct Identity<'i> {
 
 /// Runs the command.
 pub(super) fn run(flags: &Verify, call: &Call) -> Exit {
-    let token = match read(flags.token.as_ref()) {
-        Ok(token) if !token.expose_secret().is_empty() => token,
+    let token = match flags.token.as_ref().map(proof::typed).transpose() {
+        Ok(Some(token)) if !token.expose_secret().is_empty() => token,
         Ok(_) => return misused("token not specified"),
         Err(error) => return output::fail(format_args!("the token cannot be read from standard input: {error}")),
     };
@@ -62,47 +59,25 @@ fn verify(
     metadata: &ImdsSettings,
 ) -> anyhow::Result<VerifiedIdentity> {
     let partition = flags.partition.as_deref().unwrap_or("aws").parse::<Partition>()?;
-    let mut rules = TokenRules {
+    let rules = TokenRules {
         partition,
         cluster_id: ClusterId::parse(cluster_id)?,
         instance_region: None,
         strict_preflight: true,
         allowed_regions: Vec::new(),
     };
-    let clock = Clock::system();
-    let sts = Sts::new(
-        StsSettings { timeout: Duration::from_secs(10), max_in_flight: 1 },
-        Connector::system(&ConnectorSettings::default())?,
-        clock.clone(),
-        Arc::new(Metrics::new()?),
-    );
+    let asking = Asking {
+        rules,
+        sts: StsSettings { timeout: Duration::from_secs(10), max_in_flight: 1 },
+        connector: Connector::system(&ConnectorSettings::default())?,
+        metadata: metadata.clone(),
+        clock: Clock::system(),
+    };
+    let metrics = Arc::new(Metrics::new()?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let answer = runtime.block_on(async {
-        // The metadata service knows one host more (rule d); it is asked only when that can matter.
-        if Token::parse(token, &rules, clock.now()).err() == Some(TokenError::BadHost) {
-            rules.instance_region = aws::instance_region(metadata).await;
-            if rules.instance_region.is_none() {
-                output::warning("the instance metadata service names no region");
-            }
-        }
-        let parsed = Token::parse(token, &rules, clock.now())?;
-        let TokenKind::Presigned(request) = parsed.kind();
-        anyhow::Ok(sts.caller_identity(request, &rules.cluster_id, Errand::Proof).await?)
-    });
+    let answer = runtime.block_on(Box::pin(asking.prove(token, metrics)));
     runtime.shutdown_background();
-    answer
-}
-
-fn read(flag: Option<&SecretString>) -> std::io::Result<SecretString> {
-    match flag {
-        Some(flag) if flag.expose_secret() == "-" => {
-            let mut text = zeroize::Zeroizing::new(String::new());
-            std::io::stdin().take(MOST_READ).read_to_string(&mut text)?;
-            Ok(SecretString::from(text.trim()))
-        }
-        Some(flag) => Ok(flag.clone()),
-        None => Ok(SecretString::from("")),
-    }
+    Ok(answer?)
 }
 
 fn cluster_id(call: &Call) -> Option<String> {

@@ -171,7 +171,7 @@ fn made_up(clock: &Clock) -> String {
 
 fn client(base: Credentials, endpoint: &StsEndpoint, http: LazyHttp) -> aws_sdk_sts::Client {
     let mut config = aws_sdk_sts::Config::builder()
-        .behavior_version(aws_sdk_sts::config::BehaviorVersion::latest())
+        .behavior_version(BehaviorVersion::latest())
         .region(Region::new(endpoint.signing_region().to_owned()))
         .endpoint_url(endpoint.origin())
         .credentials_provider(base)
