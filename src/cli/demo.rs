@@ -1,5 +1,7 @@
 //! `demo`: the whole path on this machine.
 
+use tokio::signal::unix::{SignalKind, signal};
+
 use super::{Exit, output};
 use crate::config::flags::{Demo, ReportFormat};
 use crate::demo;
@@ -29,10 +31,19 @@ async fn play(flags: Demo) -> Result<Exit, demo::DemoError> {
             (ReportFormat::Json, invitation) => output::line(invitation),
             (ReportFormat::Text, invitation) => exit = output::data(&format!("\n{invitation}\n")),
         }
-        if let Err(error) = tokio::signal::ctrl_c().await {
+        if let Err(error) = stopped().await {
             output::warning(format_args!("Ctrl-C cannot be caught: {error}"));
         }
     }
     stage.stop().await;
     Ok(if report.as_expected { exit } else { Exit::Failed })
+}
+
+/// Waits for Ctrl-C or SIGTERM: both must remove the folder, which holds a key.
+async fn stopped() -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+        _ = terminate.recv() => Ok(()),
+    }
 }
