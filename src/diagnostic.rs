@@ -36,7 +36,7 @@ pub struct Diagnostic {
     pub code: &'static str,
     /// File as the person named it; absent for flags and environment.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub file: Option<String>,
+    pub file: Option<Box<str>>,
     /// Where in the file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<Position>,

@@ -50,12 +50,10 @@ pub(super) fn compat(root: Node<'_>, resolved: &Resolved, faults: &mut Faults) {
         );
         note(faults, node, &Place::Key(&server, "mapAccounts"), "compat-accounts", what);
     }
-    if let Some(Value::List(items)) = of("reservedPrefixConfig").map(Node::value) {
-        if items.count_left() > 0 {
-            let node = of("reservedPrefixConfig").unwrap_or(root);
-            let what = "the prefixes also hold for names that mapAccounts yields".to_owned();
-            note(faults, node, &Place::Key(&server, "reservedPrefixConfig"), "compat-reserved-prefix", what);
-        }
+    let is_filled = |node: &Node<'_>| matches!(node.value(), Value::List(items) if items.count_left() > 0);
+    if let Some(node) = of("reservedPrefixConfig").filter(is_filled) {
+        let what = "the prefixes also hold for names that mapAccounts yields".to_owned();
+        note(faults, node, &Place::Key(&server, "reservedPrefixConfig"), "compat-reserved-prefix", what);
     }
     if any || of("deny").is_some() {
         let what = "mappings are read again when the file changes; aws-iam-authenticator reads them at the start only"

@@ -12,13 +12,14 @@ pub fn failed(found: &[Diagnostic]) -> bool {
     found.iter().any(|fault| fault.severity == Severity::Error)
 }
 
-/// One line a fault, `severity: file:line:column: code: key: what; cure`, and a last line that counts them.
+/// One line a fault, `file:line:column: code: key: what; cure`, with `[warning]` or `[note]` behind what is no error,
+/// and a last line that counts them.
 #[must_use]
 pub fn render_text(found: &[Diagnostic]) -> String {
     let mut text = String::new();
     for fault in found {
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{}: {fault}", name(fault.severity));
+        let _ = writeln!(text, "{fault}{}", mark(fault.severity));
     }
     let _ = writeln!(
         text,
@@ -55,10 +56,10 @@ fn count(found: &[Diagnostic], severity: Severity) -> usize {
     found.iter().filter(|fault| fault.severity == severity).count()
 }
 
-const fn name(severity: Severity) -> &'static str {
+const fn mark(severity: Severity) -> &'static str {
     match severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-        Severity::Note => "note",
+        Severity::Error => "",
+        Severity::Warning => " [warning]",
+        Severity::Note => " [note]",
     }
 }

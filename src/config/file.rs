@@ -236,7 +236,7 @@ impl ServerKeys {
     fn take(&mut self, key: &str, node: Node<'_>, place: &Place<'_>, unknown: Severity, faults: &mut Faults) {
         match key {
             "partition" => self.partition = pick::text(node, place, faults),
-            "port" => self.port = pick::number(node, place, faults, 0, u16::MAX),
+            "port" => self.port = pick::number(node, place, faults, (0, u16::MAX)),
             "address" => self.address = pick::text(node, place, faults),
             "hostname" => self.hostname = pick::text(node, place, faults),
             "stateDir" => self.state_dir = pick::text(node, place, faults),
@@ -246,10 +246,10 @@ impl ServerKeys {
             "master" => self.master = pick::text(node, place, faults),
             "backendMode" => self.backend_mode = pick::words(node, place, faults),
             "ec2DescribeInstancesQps" => {
-                self.ec2_describe_instances_qps = pick::number(node, place, faults, i64::MIN, i64::MAX);
+                self.ec2_describe_instances_qps = pick::number(node, place, faults, (i64::MIN, i64::MAX));
             }
             "ec2DescribeInstancesBurst" => {
-                self.ec2_describe_instances_burst = pick::number(node, place, faults, i64::MIN, i64::MAX);
+                self.ec2_describe_instances_burst = pick::number(node, place, faults, (i64::MIN, i64::MAX));
             }
             "ec2DescribeInstancesRoleARN" => {
                 self.ec2_describe_instances_role_arn = pick::text(node, place, faults);
@@ -283,7 +283,7 @@ impl StsKeys {
         let mut keys = Self::default();
         each(node, place, STS, unknown, faults, |key, node, place, faults| match key {
             "timeout" => keys.timeout = pick::duration(node, place, faults),
-            "maxInFlight" => keys.max_in_flight = pick::number(node, place, faults, 1, 4096),
+            "maxInFlight" => keys.max_in_flight = pick::number(node, place, faults, (1, 4096)),
             "strictPreflight" => keys.strict_preflight = pick::boolean(node, place, faults),
             "allowedRegions" => keys.allowed_regions = pick::words(node, place, faults),
             "connectTo" => keys.connect_to = pick::parsed(node, place, faults, pick::host_and_port),
@@ -300,7 +300,7 @@ impl IdentityCacheKeys {
         each(node, place, IDENTITY_CACHE, unknown, faults, |key, node, place, faults| match key {
             "freshFor" => keys.fresh_for = pick::duration(node, place, faults),
             "staleFor" => keys.stale_for = pick::duration(node, place, faults),
-            "maxEntries" => keys.max_entries = pick::number(node, place, faults, 1, 10_000_000),
+            "maxEntries" => keys.max_entries = pick::number(node, place, faults, (1, 10_000_000)),
             _ => {}
         });
         keys

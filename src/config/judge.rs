@@ -30,7 +30,7 @@ impl Judge {
 
     fn add(&mut self, severity: Severity, from: From, key: &str, code: &'static str, what: String, cure: &str) {
         let name = self.faults.file();
-        let file = (!name.is_empty()).then(|| name.to_string());
+        let file = (!name.is_empty()).then(|| name.as_ref().into());
         let (file, at, key) = match from {
             From::File(at) => (file, Some(at), key),
             From::Flag(flag) => (None, None, flag),

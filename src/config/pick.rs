@@ -87,8 +87,7 @@ pub(super) fn number<T: TryFrom<i128> + PartialOrd + std::fmt::Display>(
     node: Node<'_>,
     place: &Place<'_>,
     faults: &mut Faults,
-    least: T,
-    most: T,
+    (least, most): (T, T),
 ) -> Picked<T> {
     let scalar = scalar(node, place, faults, "a number")?;
     let fits = |value: &T| *value >= least && *value <= most;

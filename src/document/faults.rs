@@ -61,7 +61,7 @@ impl Faults {
         what: String,
         cure: &str,
     ) {
-        let (file, cure) = (Some(self.file.to_string()), cure.to_owned());
+        let (file, cure) = (Some(self.file.as_ref().into()), cure.to_owned());
         self.push(Diagnostic { severity, code, file, at: Some(at), key: place.to_string(), what, cure });
     }
 
@@ -89,7 +89,7 @@ impl Faults {
         if self.left_out > 0 {
             let what = format!("{} more faults are not listed", self.left_out);
             let severity = if self.errors > 0 { Severity::Error } else { Severity::Warning };
-            let file = Some(self.file.to_string());
+            let file = Some(self.file.as_ref().into());
             let (key, cure) = (String::new(), "cure those above first".to_owned());
             self.list.push(Diagnostic { severity, code: "too-many-faults", file, at: None, key, what, cure });
         }

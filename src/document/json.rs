@@ -1,4 +1,4 @@
-//! JSON: serde_json judges the text by JSON's rules, then the walk below, which may trust it, makes the tree.
+//! JSON: `serde_json` judges the text by JSON's rules, then the walk below, which may trust it, makes the tree.
 
 use serde::de::IgnoredAny;
 
@@ -36,7 +36,7 @@ pub(super) fn parse<'t>(file: &str, text: &'t str) -> Result<Document<'t>, Vec<D
     }
 }
 
-/// serde_json counts a column's bytes.
+/// `serde_json` counts a column's bytes.
 fn place(text: &str, line: usize, column: usize) -> Position {
     let line_bytes = text.as_bytes().split(|byte| *byte == b'\n').nth(line.saturating_sub(1)).unwrap_or_default();
     let before = line_bytes.get(..column.min(line_bytes.len())).unwrap_or_default();

@@ -2,7 +2,7 @@
 //!
 //! Faults of files are reported with line and column, all at once, so files are read into a [`Document`] and the rooms
 //! above pick typed values from its [`Node`]s; [`Faults`] gathers what they find. YAML events come from granit-parser.
-//! JSON is judged by serde_json first and then walked, so that a JSON file keeps to JSON's rules and not to YAML's.
+//! JSON is judged by `serde_json` first and then walked, so that a JSON file keeps to JSON's rules and not to YAML's.
 //!
 //! Bounded: 64 MiB of text, [`MAX_DEPTH`] collections within each other, [`MAX_ALIAS_NODES`] nodes that aliases add,
 //! [`MAX_NODES`] in all; tags are refused, keys of one map may not differ in ASCII case alone. The tree is one flat
@@ -87,7 +87,7 @@ fn fault(file: &str, at: Position, code: &'static str, what: String, cure: &str)
     Diagnostic {
         severity: Severity::Error,
         code,
-        file: Some(file.to_owned()),
+        file: Some(file.into()),
         at: Some(at),
         key: String::new(),
         what,

@@ -1,6 +1,5 @@
 //! YAML: events of granit-parser → the flat tree, aliases expanded, merge keys merged.
 
-use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use granit_parser::{ErrorKind, Event, Marker, Options, Parser, ScalarStyle, ScanError};
@@ -79,7 +78,7 @@ fn syntax(file: &str, error: &ScanError) -> Diagnostic {
         }
         _ => {
             let cure = "check indentation, brackets and quotes here and in the lines above";
-            fault(file, at, "yaml-syntax", error.info().to_owned(), cure)
+            fault(file, at, "yaml-syntax", error.info(), cure)
         }
     }
 }
@@ -168,16 +167,14 @@ impl<'f, 't> Builder<'f, 't> {
         Ok(false)
     }
 
-    fn scalar(&mut self, text: &Cow<'t, str>, quoted: bool, at: Position, anchor: usize) -> Result<(), Diagnostic> {
+    fn scalar(&mut self, text: &str, quoted: bool, at: Position, anchor: usize) -> Result<(), Diagnostic> {
         let cell = self.document.cells.len();
         let is_key = self.take_slot(cell, true, at)?;
         let (start, decoded) = self.keep(text);
         let len = u32::try_from(text.len()).unwrap_or(u32::MAX);
         self.document.cells.push(Cell { at, start, len, span: 1, kind: Kind::Scalar { quoted, decoded } });
-        if is_key && !quoted && text.as_ref() == "<<" {
-            if let Some(open) = self.open.last_mut() {
-                open.merges = true;
-            }
+        if let Some(open) = self.open.last_mut().filter(|_| is_key && !quoted && text == "<<") {
+            open.merges = true;
         }
         if anchor != 0 {
             self.anchors.insert(anchor, Anchor { cell, height: 0 });

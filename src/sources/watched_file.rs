@@ -149,7 +149,8 @@ impl WatchedFile {
 
     /// Watches the directory, if it is not the one that is watched already.
     fn watch(&mut self) {
-        let directory = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let directory =
+            self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
         let inode = fs::metadata(directory).ok().map(|about| (about.dev(), about.ino()));
         if inode == self.directory && (self.watcher.is_some() || inode.is_none()) {
             return;

@@ -40,7 +40,7 @@ fn a_good_file_has_no_fault_and_a_bad_one_all_of_its_own() {
     assert!(check::failed(&found));
     let text = check::render_text(&found);
     assert!(
-        text.contains("c.yaml:8:3: unknown-key: server.prot: the key `prot` is not known; did you mean `port`?\n"),
+        text.contains("/c.yaml:8:3: unknown-key: server.prot: the key `prot` is not known; did you mean `port`?\n"),
         "{text}"
     );
     assert!(text.ends_with("3 errors, 0 warnings, 0 notes\n"), "{text}");

@@ -98,13 +98,14 @@ fn non_default(resolved: &Resolved, format: &str, text: &str) -> Value {
     let accounts = keys::parse_accounts(of("mapAccounts"), &"again".into(), &mut faults);
     let accounts: Vec<String> = accounts.into_iter().map(|account| account.id).collect();
     put("AutoMappedAWSAccounts", json!(accounts), json!([]));
-    let reserved: Map<String, Value> = keys::reserved_entries(of("reservedPrefixConfig"), &mut faults)
-        .into_iter()
-        .map(|entry| {
-            let value = json!({"backendmode": entry.backend_mode, "usernamePrefixReserveList": entry.prefixes});
-            (entry.backend_mode, value)
-        })
-        .collect();
+    let reserved: Map<String, Value> =
+        keys::reserved_entries(of("reservedPrefixConfig"), Severity::Warning, &mut faults)
+            .into_iter()
+            .map(|entry| {
+                let value = json!({"backendmode": entry.backend_mode, "usernamePrefixReserveList": entry.prefixes});
+                (entry.backend_mode, value)
+            })
+            .collect();
     put("ReservedPrefixConfig", Value::Object(reserved), json!({}));
     Value::Object(seen)
 }

@@ -26,6 +26,7 @@ mod packaging;
 mod secrets;
 mod server;
 mod sources;
+mod sources_log;
 mod sts;
 mod template;
 mod token;

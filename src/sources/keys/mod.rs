@@ -57,7 +57,7 @@ pub fn parse_mappings(root: Node<'_>, settings: KeySettings, faults: &mut Faults
     let users = parse_entries(of("mapUsers"), EntryList::Users, settings, &file, faults);
     let accounts = parse_accounts(of("mapAccounts"), &file, faults);
     let deny = parse_deny(of("deny"), &file, faults);
-    let reserved = parse_reserved(of("reservedPrefixConfig"), faults);
+    let reserved = parse_reserved(of("reservedPrefixConfig"), settings.unknown, faults);
     let table = TableSettings { source: SourceKind::MountedFile, partition: settings.partition };
     Mappings { deny, reserved, table: MappingTable::new(table, roles, users, accounts) }
 }

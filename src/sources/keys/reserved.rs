@@ -20,12 +20,12 @@ pub struct ReservedEntry {
     pub at: Position,
 }
 
-/// The prefixes by source: a later entry for one source wins, empty prefixes are left out.
-pub fn parse_reserved(node: Option<Node<'_>>, faults: &mut Faults) -> ReservedPrefixes {
+/// The prefixes by source, an unknown key being a fault of severity `unknown`: a later entry for one source wins, empty prefixes are left out.
+pub fn parse_reserved(node: Option<Node<'_>>, unknown: Severity, faults: &mut Faults) -> ReservedPrefixes {
     let mut by_source = HashMap::new();
     let server = Place::Key(&Place::Root, "server");
     let place = Place::Key(&server, "reservedPrefixConfig");
-    for (number, entry) in reserved_entries(node, faults).into_iter().enumerate() {
+    for (number, entry) in reserved_entries(node, unknown, faults).into_iter().enumerate() {
         let here = Place::Item(&place, number);
         // Names are compared exactly; deprecated ones are not translated, as in the reference.
         let Some(kind) = SourceKind::ALL.into_iter().find(|kind| kind.as_str() == entry.backend_mode) else {
@@ -49,16 +49,16 @@ pub fn parse_reserved(node: Option<Node<'_>>, faults: &mut Faults) -> ReservedPr
 }
 
 /// The entries in the order of the file.
-pub fn reserved_entries(node: Option<Node<'_>>, faults: &mut Faults) -> Vec<ReservedEntry> {
+pub fn reserved_entries(node: Option<Node<'_>>, unknown: Severity, faults: &mut Faults) -> Vec<ReservedEntry> {
     let server = Place::Key(&Place::Root, "server");
     let place = Place::Key(&server, "reservedPrefixConfig");
     map_list(node, &place, faults)
         .enumerate()
-        .map(|(number, item)| entry(item, &Place::Item(&place, number), faults))
+        .map(|(number, item)| entry(item, &Place::Item(&place, number), unknown, faults))
         .collect()
 }
 
-fn entry(node: Node<'_>, place: &Place<'_>, faults: &mut Faults) -> ReservedEntry {
+fn entry(node: Node<'_>, place: &Place<'_>, unknown: Severity, faults: &mut Faults) -> ReservedEntry {
     let mut entry = ReservedEntry { at: node.at(), ..ReservedEntry::default() };
     let Value::Map(members) = node.value() else {
         if !node.is_null() {
@@ -71,7 +71,7 @@ fn entry(node: Node<'_>, place: &Place<'_>, faults: &mut Faults) -> ReservedEntr
         match known(KEYS, member.key) {
             Some("backendmode") => entry.backend_mode = field_text(member.value, &here, faults).unwrap_or_default(),
             Some(_) => entry.prefixes = prefixes(member.value, &here, faults),
-            None => report_unknown(member, &here, KEYS, Severity::Warning, faults),
+            None => report_unknown(member, &here, KEYS, unknown, faults),
         }
     }
     entry
