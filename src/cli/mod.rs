@@ -24,6 +24,7 @@ use clap::Parser;
 
 use crate::config::env::Env;
 use crate::config::flags::{Command, Flags, Global};
+use crate::telemetry::log;
 
 /// Name under which we take the reference's place.
 const REFERENCE_NAME: &str = "aws-iam-authenticator";
@@ -69,6 +70,11 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// The table of contents.
 fn run(command: Command, call: &Call) -> Exit {
+    // A level that is none stops every command, as in the reference.
+    let level = call.global.log_verbosity.as_ref().or(call.env.log_verbosity.as_ref());
+    if let Some(error) = level.filter(|level| !level.is_empty()).and_then(|level| log::parse_level(level).err()) {
+        return output::fail(error);
+    }
     match command {
         Command::GetToken(flags) => get_token::run(&flags, "get-token", call),
         Command::Token(flags) => get_token::run(&flags, "token", call),

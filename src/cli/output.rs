@@ -20,7 +20,7 @@ pub(super) fn data(text: &str) -> Exit {
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Ok(()) => Exit::Good,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Good,
-        Err(error) => fail(&format!("standard output cannot be written: {error}")),
+        Err(error) => fail(format_args!("standard output cannot be written: {error}")),
     }
 }
 

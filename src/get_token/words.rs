@@ -24,7 +24,7 @@ pub(super) fn spoken(error: &(dyn Error + 'static)) -> String {
     let mut next = Some(error);
     while let Some(cause) = next {
         let line = match cause.downcast_ref::<ErrorMetadata>() {
-            Some(answer) => first_line(answer.message().or(answer.code()).unwrap_or_default()),
+            Some(answer) => first_line(answer.message().or_else(|| answer.code()).unwrap_or_default()),
             None => first_line(&cause.to_string()),
         };
         if !line.is_empty() && !words.iter().any(|word| word.contains(&line)) {

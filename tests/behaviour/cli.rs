@@ -51,6 +51,7 @@ fn exit_codes_tell_usage_from_failure() {
         (&["-i", "get-token", "token", "--frobnicate"], 1, "a value is no command"),
         (&["get-token", "-i", "c"], 1, "no credentials"),
         (&["token", "-i", "c"], 1, "no credentials"),
+        (&["-v", "loud", "version"], 1, "no log level, as the reference"),
         (&["verify", "-i", "c"], 2, "no token"),
         (&["verify", "-t", token], 2, "no cluster id"),
         (&["verify", "-t", token, "-i", "c"], 1, "no good token"),
@@ -183,4 +184,80 @@ fn verify_reads_its_token_from_standard_input() {
     let said = run(command.args(["verify", "-i", "c", "-t", "-"]).stdin(std::fs::File::open(&file).unwrap()));
     assert_eq!(said.code, Some(1));
     assert!(said.stderr.starts_with("could not verify token: "), "{}", said.stderr);
+}
+
+const CONFIG: &str = "clusterID: c\nserver:\n  mapRoles:\n  - rolearn: arn:aws:iam::111122223333:role/Dev\n    \
+                      username: dev:{{SessionName}}\n    groups: [devs]\n";
+
+fn config(folder: &TempDir, text: &str) -> String {
+    let file = folder.path().join("config.yaml");
+    std::fs::write(&file, text).unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn explain_says_who_a_caller_becomes_and_why_nobody() {
+    let folder = TempDir::new().unwrap();
+    let file = config(&folder, CONFIG);
+    let ask = |principal: &str| said(&["explain", "-c", &file, principal, "-o", "json"]);
+    let allowed = ask("arn:aws:sts::111122223333:assumed-role/Dev/alice");
+    let answer: Value = serde_json::from_str(&allowed.stdout).expect(&allowed.stderr);
+    assert_eq!((allowed.code, &answer["user"]["username"]), (Some(0), &Value::from("dev:alice")));
+    let refused = ask("arn:aws:iam::111122223333:user/mallory");
+    let answer: Value = serde_json::from_str(&refused.stdout).expect(&refused.stderr);
+    assert_eq!((refused.code, &answer["reason"]), (Some(1), &Value::from("not_mapped")));
+    let token = ask("k8s-aws-v1.dG9rZW4");
+    let answer: Value = serde_json::from_str(&token.stdout).expect(&token.stderr);
+    assert_eq!((token.code, &answer["reason"]), (Some(1), &Value::from("token_format")));
+    assert_eq!(ask("arn:aws:s3:::bucket").code, Some(1));
+    assert_eq!(said(&["explain", "arn:aws:iam::111122223333:user/u"]).code, Some(2));
+    assert_eq!(said(&["explain", "-c", &file, "--at", "noon", "arn:aws:iam::111122223333:user/u"]).code, Some(2));
+}
+
+#[test]
+fn check_ends_with_1_if_a_file_has_a_fault() {
+    let folder = TempDir::new().unwrap();
+    let file = config(&folder, CONFIG);
+    assert_eq!(said(&["check", &file]).code, Some(0));
+    assert_eq!(said(&["check", "-c", &file]).code, Some(0));
+    let file = config(&folder, &CONFIG.replace("username", "usernmae"));
+    let bad = said(&["check", &file, "-o", "json"]);
+    let found: Value = serde_json::from_str(&bad.stdout).expect(&bad.stderr);
+    assert_eq!(bad.code, Some(1));
+    assert!(found["errors"].as_u64().unwrap() >= 1, "{found}");
+}
+
+#[test]
+fn init_makes_what_a_server_needs_and_says_where_it_goes() {
+    let folder = TempDir::new().unwrap();
+    let mut command = iam_bridge();
+    let plain = run(command.args(["init", "-i", "c", "--address", "127.0.0.9"]).current_dir(&folder));
+    assert_eq!(plain.code, Some(0), "{}", plain.stderr);
+    assert!(plain.stdout.starts_with("Authenticator Version: \""), "{}", plain.stdout);
+    for file in ["cert.pem", "key.pem", "aws-iam-authenticator.kubeconfig"] {
+        assert!(folder.path().join(file).is_file(), "{file}");
+        assert!(plain.stderr.contains(file), "{}", plain.stderr);
+    }
+    let (state, kubeconfig) = (folder.path().join("state"), folder.path().join("webhook.yaml"));
+    std::fs::create_dir(&state).unwrap();
+    let mut command = iam_bridge();
+    command.args(["init", "-i", "c", "--feature-gates=ConfiguredInitDirectories=true", "--state-dir"]).arg(&state);
+    let gated = run(command.arg("--generate-kubeconfig").arg(&kubeconfig));
+    assert_eq!(gated.code, Some(0), "{}", gated.stderr);
+    assert!(state.join("cert.pem").is_file() && kubeconfig.is_file());
+    let failed = said(&["init"]);
+    assert_eq!(failed.code, Some(1));
+    assert!(failed.stderr.contains("could not get config: "), "{}", failed.stderr);
+}
+
+#[test]
+fn a_server_that_cannot_start_says_all_faults_and_exits_1() {
+    let folder = TempDir::new().unwrap();
+    let file = config(&folder, "server:\n  port: eighty\n  backendMode: [Nonsense]\n");
+    let said = said(&["server", "-c", &file]);
+    assert_eq!(said.code, Some(1));
+    assert!(said.stdout.starts_with("Authenticator Version: \""), "{}", said.stdout);
+    for key in ["clusterID", "server.port", "server.backendMode"] {
+        assert!(said.stderr.contains(key), "{key}: {}", said.stderr);
+    }
 }

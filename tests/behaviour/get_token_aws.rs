@@ -251,6 +251,32 @@ fn profiles_give_keys_and_region() {
 }
 
 #[test]
+fn the_config_file_stands_behind_flags_and_environment() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("authenticator.yaml");
+    std::fs::write(
+        &file,
+        format!("clusterid: f\nROLE: {ROLE}\nregion: eu-north-1\ntokenOnly: true\nsessionName: fromfile\n"),
+    )
+    .unwrap();
+    let path = file.to_str().unwrap();
+    for (args, region, name) in [
+        (&["token", "-c", path][..], "eu-north-1", "fromfile"),
+        (&["token", "-c", path, "--region", "eu-west-1", "-s", "typed"], "eu-west-1", "typed"),
+    ] {
+        let sts = FakeSts::start(vec![assumed("2099-01-01T00:00:00Z")]);
+        let mut command = with_keys(sts.command(args));
+        let url = url(&run(command.env("AWS_REGION", "ap-south-1")));
+        assert!(url.contains(&format!("%2F{region}%2Fsts%2F")), "{url}");
+        let form = sts.asked();
+        assert!(form.contains(&format!("RoleSessionName={name}")) && form.contains("role%2FDev"), "{form}");
+    }
+    let said = run(&mut with_keys(offline(&["token", "-c", "/nonexistent/config.yaml"])));
+    assert_eq!(said.code, Some(1));
+    assert!(said.stderr.contains("could not get token: the config file cannot be used"), "{}", said.stderr);
+}
+
+#[test]
 fn a_credential_process_gives_keys_and_their_end() {
     let folder = TempDir::new().unwrap();
     let end = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(300);
