@@ -11,7 +11,6 @@ use super::{Call, Exit, output, version};
 use crate::aws::Connector;
 use crate::clock::Clock;
 use crate::config;
-use crate::config::client_keys::ClientKeys;
 use crate::config::flags::Server;
 use crate::config::server::Resolved;
 use crate::diagnostic::Diagnostic;
@@ -31,13 +30,13 @@ pub(super) fn run(flags: &Server, call: &Call) -> Exit {
     if greeted != Exit::Good {
         return greeted;
     }
-    if let Err(error) = log::install(call.global.log_format.as_deref().unwrap_or("text"), &level(call)) {
-        return output::fail(error);
-    }
     let resolved = match config::server::settings(&call.global, flags, &call.env) {
         Ok(resolved) => resolved,
         Err(faults) => return refuse(&faults),
     };
+    if let Err(error) = log::install(call.global.log_format.as_deref().unwrap_or("text"), &level(call, &resolved)) {
+        return output::fail(error);
+    }
     let workers = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MOST_WORKERS));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build();
     let runtime = match runtime {
@@ -117,10 +116,9 @@ impl Signals {
 }
 
 /// Flag, then environment, then file, then default.
-fn level(call: &Call) -> String {
+fn level(call: &Call, resolved: &Resolved) -> String {
     let typed = call.global.log_verbosity.clone().or_else(|| call.env.log_verbosity.clone());
-    // A file that cannot be read is told of where its settings are.
-    let file = || call.global.config.as_deref().and_then(|path| ClientKeys::load(path).ok()?.log_verbosity);
+    let file = || resolved.log_verbosity.clone();
     typed.or_else(file).filter(|level| !level.is_empty()).unwrap_or_else(|| LEVEL.to_owned())
 }
 

@@ -51,6 +51,8 @@ pub struct Resolved {
     pub gates: FeatureGates,
     /// What works and is probably not meant; to be logged.
     pub warnings: Vec<Diagnostic>,
+    /// `log-verbosity` of the file.
+    pub log_verbosity: Option<String>,
     /// What waits for the features that use it.
     pub later: LaterSettings,
 }
@@ -127,7 +129,14 @@ pub fn resolve(
     let failed = judge.faults.any_error();
     let list = judge.faults.into_list();
     match settings {
-        Some(settings) if !failed => Ok(Resolved { settings, connector, gates, warnings: list, later }),
+        Some(settings) if !failed => Ok(Resolved {
+            settings,
+            connector,
+            gates,
+            warnings: list,
+            log_verbosity: text_of(&top.log_verbosity),
+            later,
+        }),
         _ => Err(list),
     }
 }
