@@ -6,7 +6,7 @@ use iam_bridge::server::Limits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::wire::{LONG, Wire, request};
+use super::wire::{LONG, Wire, eventually, request};
 use super::{start, wire};
 use crate::harness::bridge::Bridge;
 
@@ -57,18 +57,14 @@ async fn an_idle_connection_is_closed_and_one_in_use_is_not() {
     let mut sender = bridge.connect_h2().await;
     let request = http::Request::get("https://localhost/livez").body(http_body_util::Full::default()).unwrap();
     assert_eq!(sender.send_request(request).await.unwrap().status(), 200);
-    while !sender.is_closed() {
-        tokio::task::yield_now().await;
-    }
+    eventually("closed", async || sender.is_closed()).await;
 }
 
 #[tokio::test]
 async fn an_http_2_client_without_a_request_is_closed() {
     let bridge = with_limits(|limits| limits.headers = SHORT).await;
     let sender = bridge.connect_h2().await;
-    while !sender.is_closed() {
-        tokio::task::yield_now().await;
-    }
+    eventually("closed", async || sender.is_closed()).await;
 }
 
 #[tokio::test]
@@ -169,5 +165,6 @@ async fn connections_beyond_the_limit_are_refused_and_counted() {
     drop(second);
     // The place is free once the server has seen the end.
     let config = wire::client_config(bridge.server.ca_pem(), None);
-    while Wire::connect_with(bridge.server.address(), config.clone()).await.is_err() {}
+    let connect = async || Wire::connect_with(bridge.server.address(), config.clone()).await.is_ok();
+    eventually("a free place", connect).await;
 }

@@ -9,7 +9,7 @@ use iam_bridge::demo;
 use iam_bridge::demo::sts::Behaviour;
 use iam_bridge::server::{self, StartError};
 
-use super::wire::LONG;
+use super::wire::{LONG, eventually};
 use super::{review, start, wire};
 use crate::harness::bridge::Bridge;
 
@@ -51,9 +51,7 @@ async fn a_drain_answers_what_is_in_flight_and_takes_nothing_new() {
     let Bridge { server, sts, .. } = bridge;
     let drained = tokio::spawn(server.drain());
     idle.closed().await;
-    while tokio::net::TcpStream::connect(address).await.is_ok() {
-        tokio::task::yield_now().await;
-    }
+    eventually("no listener", async || tokio::net::TcpStream::connect(address).await.is_err()).await;
     assert!(!drained.is_finished(), "one review is in flight");
     sts.behave(Behaviour::Honest);
     assert_eq!(busy.read().await.unwrap().status, 200);
@@ -99,12 +97,12 @@ async fn a_bad_config_on_reload_keeps_the_table_and_shows_in_readyz_and_metrics(
     let mut wire = wire(&bridge).await;
     bridge.rewrite_config("  mapRoles: [");
     bridge.server.reload();
-    let mut detail = String::new();
-    while !detail.contains("MountedFile") {
+    eventually("a fault in the detail", async || {
         let seen = wire.ask("GET", "/readyz", "").await;
         assert_eq!(seen.status, 200, "unready would take every replica out at once");
-        detail = seen.body;
-    }
+        seen.body.contains("MountedFile")
+    })
+    .await;
     assert!(wire.ask("GET", "/metrics", "").await.body.contains("iam_bridge_source_stale{source=\"MountedFile\"} 1"));
     assert_eq!(wire.post(&review(&token)).await.status, 200, "the table from before answers");
 }

@@ -111,6 +111,12 @@ impl Wire {
         self.read().await.expect("an answer")
     }
 
+    /// The same; `None` when the connection ends before the answer.
+    pub(crate) async fn try_ask(&mut self, method: &str, path: &str, body: &str) -> Option<Seen> {
+        self.0.write_all(request(method, path, body).as_bytes()).await.ok()?;
+        self.read().await
+    }
+
     pub(crate) async fn post(&mut self, body: &str) -> Seen {
         self.ask("POST", "/authenticate", body).await
     }
@@ -142,4 +148,14 @@ pub(crate) async fn plain(address: SocketAddr, method: &str, path: &str) -> (u16
     tokio::time::timeout(LONG, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+}
+
+/// Looks again until `look` is true: the test fails if that never comes.
+pub(crate) async fn eventually(what: &str, mut look: impl AsyncFnMut() -> bool) {
+    let looking = async {
+        while !look().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(LONG, looking).await.unwrap_or_else(|_elapsed| panic!("never came true: {what}"));
 }
