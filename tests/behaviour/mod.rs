@@ -6,6 +6,7 @@ mod authenticate;
 mod certificate;
 mod check;
 mod cli;
+mod cli_live;
 mod config;
 mod config_files;
 mod demo;
