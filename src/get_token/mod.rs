@@ -4,7 +4,7 @@
 //! Settings ─credentials─▶ keys ─assume─▶ the role's keys ─sign─▶ presigned URL ─token::encode─▶ SignedToken ─render─▶ stdout
 //! ```
 //!
-//! Keys in the environment are signed with at once: no runtime, thread, socket, trust root or file but the AWS config.
+//! Keys in the environment or in a profile are signed with at once: no runtime, thread, socket, trust root or file but the AWS config.
 //! Everything else goes through aws-config on a current-thread runtime.
 
 mod credentials;
@@ -168,9 +168,14 @@ pub fn get_token(settings: &Settings, clock: &Clock) -> Result<Outcome, GetToken
         (Err(error), _) => return Err(error.into()),
     };
     let place = Place::of(settings, &profiles);
-    let (credentials, endpoint) = match (&settings.environment_keys, &settings.role, &settings.profile) {
-        (Some(keys), None, None) => (keys.clone(), place.endpoint(None)?),
-        _ => {
+    let ready = match (&settings.role, &settings.environment_keys, &settings.profile) {
+        (Some(_), ..) => None,
+        (None, Some(keys), None) => Some(keys.clone()),
+        (None, ..) => profiles.static_keys(),
+    };
+    let (credentials, endpoint) = match ready {
+        Some(keys) => (keys, place.endpoint(None)?),
+        None => {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(GetTokenError::Runtime)?;
             let keys = runtime.block_on(Box::pin(ask(settings, &profiles, &place, clock)));

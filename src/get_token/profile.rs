@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use aws_config::profile::{self, ProfileSet};
+use aws_credential_types::Credentials;
 use aws_runtime::env_config::EnvConfigValue;
 use aws_types::os_shim_internal::{Env, Fs};
 
@@ -74,6 +75,25 @@ impl Profiles {
             .load(&no_environment, Some(&self.0))
             .map(|(url, _)| url.into_owned())
             .filter(|url| !url.is_empty())
+    }
+
+    /// Keys that stand in the selected profile, if nothing in it could ask for others: they need no provider.
+    pub(super) fn static_keys(&self) -> Option<Credentials> {
+        const OTHER_WAYS: [&str; 7] = [
+            "role_arn",
+            "credential_process",
+            "credential_source",
+            "sso_session",
+            "sso_account_id",
+            "web_identity_token_file",
+            "login_session",
+        ];
+        if OTHER_WAYS.into_iter().any(|key| self.get(key).is_some()) {
+            return None;
+        }
+        let (id, secret) = (self.get("aws_access_key_id")?, self.get("aws_secret_access_key")?);
+        let session = self.get("aws_session_token").map(str::to_owned);
+        Some(Credentials::new(id, secret, session, None, "Profile"))
     }
 
     /// Whether the selected profile can give credentials as far as its text tells.
