@@ -129,7 +129,7 @@ impl Levels {
             return vec![format!("{file}: `{from}` is not in the level table of src/lib.rs")];
         }
         let mut used = Vec::new();
-        crate_paths(tokens(text), depth(file), &mut used);
+        crate_paths(&tokens(text), depth(file), &mut used);
         used.retain(|to| !self.allows(from, to));
         used.into_iter().map(|to| format!("{file}: `{from}` may not use `{to}`")).collect()
     }
@@ -145,14 +145,15 @@ impl Levels {
 
 /// First segments of all paths that begin at the crate's root, by `crate::` or by enough `super::`s.
 /// `depth` is the number of modules from the root to the one whose tokens these are.
-fn crate_paths(tokens: Vec<TokenTree>, depth: usize, found: &mut Vec<String>) {
+fn crate_paths(tokens: &[TokenTree], depth: usize, found: &mut Vec<String>) {
     let mut at = 0;
     while let Some(token) = tokens.get(at) {
         at += 1;
         match token {
             TokenTree::Group(group) => {
                 let module = group.delimiter() == Delimiter::Brace && at >= 3 && is_ident(&tokens[at - 3], "mod");
-                crate_paths(group.stream().into_iter().collect(), depth + usize::from(module), found);
+                let inside: Vec<TokenTree> = group.stream().into_iter().collect();
+                crate_paths(&inside, depth + usize::from(module), found);
             }
             TokenTree::Ident(ident) if ident == "crate" => found.extend(segments(&tokens[at..])),
             TokenTree::Ident(ident) if ident == "super" => {

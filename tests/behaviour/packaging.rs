@@ -161,35 +161,36 @@ fn is_banned(ban: &str, name: &str, version: &str) -> bool {
 
 /// Judges an SPDX expression: `OR` binds weaker than `AND`, `/` is the old `OR`.
 fn licence_is_fine(expression: &str, allowed: &[String]) -> bool {
-    fn split<'a>(text: &'a str, word: &str) -> Vec<&'a str> {
-        let (mut parts, mut depth, mut from) = (Vec::new(), 0_u32, 0);
-        for (at, letter) in text.char_indices() {
-            match letter {
-                '(' => depth += 1,
-                ')' => depth = depth.saturating_sub(1),
-                _ if depth == 0 && text[at..].starts_with(word) => {
-                    parts.push(&text[from..at]);
-                    from = at + word.len();
-                }
-                _ => {}
-            }
+    type Words<'t> = std::iter::Peekable<std::vec::IntoIter<&'t str>>;
+    fn any(words: &mut Words<'_>, allowed: &[String]) -> bool {
+        let mut fine = all(words, allowed);
+        while words.next_if_eq(&"OR").is_some() {
+            fine |= all(words, allowed);
         }
-        parts.push(&text[from..]);
-        parts
+        fine
     }
-    let text = expression.trim();
-    let (any, all) = (split(text, " OR "), split(text, " AND "));
-    if any.len() > 1 {
-        any.into_iter().any(|part| licence_is_fine(part, allowed))
-    } else if all.len() > 1 {
-        all.into_iter().all(|part| licence_is_fine(part, allowed))
-    } else if let Some(inner) = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) {
-        licence_is_fine(inner, allowed)
-    } else if text.contains('/') {
-        text.split('/').any(|part| licence_is_fine(part, allowed))
-    } else {
-        allowed.iter().any(|licence| licence == text)
+    fn all(words: &mut Words<'_>, allowed: &[String]) -> bool {
+        let mut fine = one(words, allowed);
+        while words.next_if_eq(&"AND").is_some() {
+            fine &= one(words, allowed);
+        }
+        fine
     }
+    fn one(words: &mut Words<'_>, allowed: &[String]) -> bool {
+        let Some(first) = words.next() else { return false };
+        if first == "(" {
+            let fine = any(words, allowed);
+            return words.next() == Some(")") && fine;
+        }
+        let mut licence = first.to_owned();
+        if words.next_if_eq(&"WITH").is_some() {
+            licence = format!("{first} WITH {}", words.next().unwrap_or_default());
+        }
+        allowed.contains(&licence)
+    }
+    let spaced = expression.replace('(', " ( ").replace(')', " ) ").replace('/', " OR ");
+    let mut words = spaced.split_whitespace().collect::<Vec<_>>().into_iter().peekable();
+    any(&mut words, allowed) && words.next().is_none()
 }
 
 /// Quoted members of `key = [ … ]`.
