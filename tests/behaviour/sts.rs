@@ -241,14 +241,15 @@ async fn connections_are_kept() {
         }
     };
     ask(&desk, &sts, &tokens[0]).await.unwrap();
-    round(256).await;
+    // More than there are places, and few enough that none waits its 2 s out on a machine that is shared.
+    round(96).await;
     let warm = server.connections();
-    for _ in 0..8 {
-        round(256).await;
+    for _ in 0..24 {
+        round(96).await;
     }
     assert!(server.peak_in_flight() > 32, "both lanes were used: {}", server.peak_in_flight());
     let fresh = server.connections() - warm;
-    assert!(fresh * 100 <= 8 * 256, "{fresh} new connections in {} calls, {warm} before", 8 * 256);
+    assert!(fresh * 100 <= 24 * 96, "{fresh} new connections in {} calls, {warm} before", 24 * 96);
 }
 
 #[tokio::test]
