@@ -104,7 +104,7 @@ impl Review {
         let asked = Asked { client, began, moment: self.clock.moment(), version: question.version };
         let mut trail = Trail::default();
         let decided = caught(self.decide(&question, asked.moment, &mut trail)).await;
-        self.answer(&asked, decided.unwrap_or(Verdict::Panicked), &trail)
+        self.answer(&asked, &decided.unwrap_or(Verdict::Panicked), &trail)
     }
 
     async fn decide<'q>(&self, question: &'q Question, now: Moment, trail: &mut Trail) -> Verdict<'q> {
@@ -121,14 +121,14 @@ impl Review {
     }
 
     /// The one place that logs, counts, writes the decision log, and chooses status and body.
-    fn answer(&self, asked: &Asked<'_>, verdict: Verdict<'_>, trail: &Trail) -> Response<Full<Bytes>> {
+    fn answer(&self, asked: &Asked<'_>, verdict: &Verdict<'_>, trail: &Trail) -> Response<Full<Bytes>> {
         let identity = trail.identity.as_deref().filter(|identity| !self.scrubbed.contains(identity.account_id()));
         if let Some(identity) = identity
             && matches!(trail.recall, Some(Recall::Missed | Recall::Revalidated))
         {
             log_sts_response(asked, identity);
         }
-        let (label, reason, response) = match &verdict {
+        let (label, reason, response) = match verdict {
             Verdict::User(user, audiences) => {
                 log_granted(asked, user, identity, trail);
                 let body = token_review::success(user, audiences, asked.version);
@@ -153,7 +153,7 @@ impl Review {
             self.metrics.denied(reason);
         }
         if self.records.are_kept() {
-            self.record(asked, &verdict, reason, identity, trail);
+            self.record(asked, verdict, reason, identity, trail);
         }
         self.metrics.authenticated(label, asked.began.elapsed().as_secs_f64());
         response

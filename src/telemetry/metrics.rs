@@ -13,15 +13,18 @@ use prometheus::{
 
 use crate::clock::UnixSeconds;
 
-/// Buckets of authenticate_latency_seconds, in seconds; the reference's.
+/// Buckets of `authenticate_latency_seconds`, in seconds; the reference's.
 const LATENCY_BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
-/// Buckets of dynamic_e2e_latency_seconds, in seconds; the reference's.
+/// Buckets of `dynamic_e2e_latency_seconds`, in seconds; the reference's.
 const DYNAMIC_BUCKETS: [f64; 8] = [1.0, 3.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0];
 
-/// `result` of authenticate_latency_seconds: the reference's (with its spelling), and `overloaded`.
+/// `result` of `authenticate_latency_seconds`: the reference's (with its spelling), and `overloaded`.
 const RESULTS: [&str; 7] =
     ["success", "malformed_request", "invalid_token", "sts_error", "sts_throttling", "uknown_user", "overloaded"];
+
+/// `outcome` of the identity cache: labels of `authenticator::Recall`, and `negative`.
+const OUTCOMES: [&str; 7] = ["fresh", "missed", "negative", "revalidated", "shared", "stale", "stale_if_error"];
 
 /// The catalogue.
 #[derive(Debug)]
@@ -106,7 +109,7 @@ impl Metrics {
             )?,
             identity_cache: Resolved::new(
                 counters(to, "iam_bridge_identity_cache_total", "How identities came to be known.", &["outcome"])?,
-                &[],
+                &OUTCOMES,
             )?,
             identity_cache_entries: gauge(to, "iam_bridge_identity_cache_entries", "Identities in memory.")?,
             revalidations: counters(

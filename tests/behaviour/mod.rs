@@ -29,6 +29,7 @@ mod server;
 mod sources;
 mod sources_log;
 mod sts;
+mod telemetry;
 mod template;
 mod token;
 mod user_asks;
