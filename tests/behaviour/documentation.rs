@@ -190,3 +190,20 @@ fn pages_named_in_the_code_exist() {
     }
     assert!(faults.is_empty(), "{faults:#?}");
 }
+
+/// A config key named in a document is a key that is read.
+#[test]
+fn every_config_key_of_the_documents_exists() {
+    let keys = read("src/config/file.rs");
+    let mut seen = 0;
+    for (page, text) in documents() {
+        for path in text.split('`').skip(1).step_by(2).filter_map(|word| word.strip_prefix("server.")) {
+            let path = path.split([':', ' ', '=']).next().unwrap_or_default();
+            for key in path.split('.') {
+                assert!(keys.contains(&format!("\"{key}\"")), "{page}: server.{path}: no key `{key}`");
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen > 20, "{seen} keys");
+}
