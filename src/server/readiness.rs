@@ -34,7 +34,7 @@ impl Readiness {
         }
         for source in &sources.sources {
             match &source.fault {
-                Some(fault) => line(format_args!("source {}: {fault}", source.kind)),
+                Some(fault) => line(format_args!("source {}: {}; see the log", source.kind, without_values(fault))),
                 None if !source.published => line(format_args!("source {}: nothing loaded yet", source.kind)),
                 None => {}
             }
@@ -44,4 +44,10 @@ impl Readiness {
         }
         (ready, detail)
     }
+}
+
+/// A fault's text, its values (which stand in backticks) left out.
+fn without_values(fault: &str) -> String {
+    let outside = |(index, part): (usize, &str)| if index % 2 == 0 { part.to_owned() } else { "`…`".to_owned() };
+    fault.split('`').enumerate().map(outside).collect()
 }

@@ -95,12 +95,13 @@ async fn a_bad_config_on_reload_keeps_the_table_and_shows_in_readyz_and_metrics(
     let bridge = start(|_| {}).await;
     let token = bridge.token(&bridge.introduce("Dev", "s"));
     let mut wire = wire(&bridge).await;
-    bridge.rewrite_config("  mapRoles: [");
+    bridge.rewrite_config("  mapRoles: [{rolearn: not-an-arn, username: x}]\n");
     bridge.server.reload();
     eventually("a fault in the detail", async || {
         let seen = wire.ask("GET", "/readyz", "").await;
         assert_eq!(seen.status, 200, "unready would take every replica out at once");
-        seen.body.contains("MountedFile")
+        assert!(!seen.body.contains("not-an-arn"), "anyone may read it: {}", seen.body);
+        seen.body.contains("MountedFile") && seen.body.contains("config.yaml:3:")
     })
     .await;
     assert!(wire.ask("GET", "/metrics", "").await.body.contains("iam_bridge_source_stale{source=\"MountedFile\"} 1"));
