@@ -10,7 +10,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use aws_lc_rs::digest;
@@ -27,6 +27,9 @@ const POLL: Duration = Duration::from_secs(1);
 const QUIET: Duration = Duration::from_millis(50);
 /// Looks at a file that is written again and again, before it is taken as it is.
 const MAX_LOOKS: usize = 10;
+/// Events of other files between two polls, beyond which the directory is polled only: a log that grows beside the
+/// file would cost an event a line.
+const NOISE: usize = 64;
 /// Up to this size the poll reads the file; beyond, only when its inode tells of a change.
 const CHEAP_BYTES: u64 = 1024 * 1024;
 
@@ -61,6 +64,8 @@ pub(super) struct WatchedFile {
     watcher: Option<RecommendedWatcher>,
     /// Inode of the directory under watch.
     directory: Option<(u64, u64)>,
+    /// The directory is not worth a watch.
+    too_busy: bool,
     seen: Option<Seen>,
 }
 
@@ -70,6 +75,8 @@ struct Bell {
     notify: Notify,
     /// Whether an event named the file itself, or a link of a mounted ConfigMap.
     named: AtomicBool,
+    /// Events of other files since the last poll.
+    noise: AtomicUsize,
 }
 
 /// What the last look showed.
@@ -98,7 +105,8 @@ impl WatchedFile {
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         poll.reset();
         let path: Arc<Path> = path.into();
-        let mut file = Self { path, bell: Arc::default(), poll, watcher: None, directory: None, seen: None };
+        let mut file =
+            Self { path, bell: Arc::default(), poll, watcher: None, directory: None, too_busy: false, seen: None };
         file.watch();
         file
     }
@@ -108,6 +116,11 @@ impl WatchedFile {
         tokio::select! {
             () = self.bell.notify.notified() => self.bell.named.swap(false, Ordering::AcqRel),
             _ = self.poll.tick() => {
+                if self.bell.noise.swap(0, Ordering::AcqRel) > NOISE {
+                    tracing::info!(path = %self.path.display(), "file is polled each second: its directory is too busy to be watched");
+                    self.watcher = None;
+                    self.too_busy = true;
+                }
                 self.watch();
                 false
             }
@@ -152,11 +165,12 @@ impl WatchedFile {
         let directory =
             self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
         let inode = fs::metadata(directory).ok().map(|about| (about.dev(), about.ino()));
-        if inode == self.directory && (self.watcher.is_some() || inode.is_none()) {
+        if inode == self.directory && (self.watcher.is_some() || inode.is_none() || self.too_busy) {
             return;
         }
         let first_try = self.directory != inode;
         self.directory = inode;
+        self.too_busy = false;
         match watcher(directory, &self.path, Arc::clone(&self.bell)) {
             Ok(watcher) => self.watcher = Some(watcher),
             Err(error) => {
@@ -185,8 +199,10 @@ fn watcher(directory: &Path, file: &Path, bell: Arc<Bell>) -> notify::Result<Rec
         };
         if named {
             bell.named.store(true, Ordering::Release);
+            bell.notify.notify_one();
+        } else {
+            bell.noise.fetch_add(1, Ordering::Relaxed);
         }
-        bell.notify.notify_one();
     })?;
     watcher.watch(directory, RecursiveMode::NonRecursive)?;
     Ok(watcher)

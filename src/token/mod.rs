@@ -81,10 +81,12 @@ impl<'t> Token<'t> {
             return Err(TokenError::TooLarge);
         }
         let text_of_url = token.strip_prefix(PREFIX).ok_or(TokenError::BadPrefix)?;
-        // Big enough from the start, and wiped also when the text breaks off in the middle.
-        let mut url = Zeroizing::new(Vec::with_capacity(base64::decoded_len_estimate(text_of_url.len())));
-        URL_SAFE_NO_PAD.decode_vec(text_of_url, &mut url).map_err(|_| TokenError::BadBase64)?;
-        let kind = TokenKind::Presigned(PresignedRequest::parse(&url, rules, now)?);
+        // Big enough from the start, and wiped also when the text breaks off in the middle. A box, since a vector would
+        // be wiped twice: its values, then its capacity.
+        let mut url = zeroed(base64::decoded_len_estimate(text_of_url.len()));
+        let length = URL_SAFE_NO_PAD.decode_slice(text_of_url, &mut url).map_err(|_| TokenError::BadBase64)?;
+        let url = url.get(..length).unwrap_or_default();
+        let kind = TokenKind::Presigned(PresignedRequest::parse(url, rules, now)?);
         Ok(Self { text, kind })
     }
 
@@ -107,6 +109,11 @@ impl<'t> Token<'t> {
             TokenKind::Presigned(request) => request.ends_at(),
         }
     }
+}
+
+/// Room for decoded text, wiped on drop.
+fn zeroed(length: usize) -> Zeroizing<Box<[u8]>> {
+    Zeroizing::new(vec![0; length].into_boxed_slice())
 }
 
 impl fmt::Debug for Token<'_> {

@@ -4,7 +4,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
-use super::TokenError;
+use super::{TokenError, zeroed};
 
 /// The names a presigned `GetCallerIdentity` may carry. No caller's text is a name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -25,7 +25,7 @@ pub(super) enum Name {
 /// Owns its bytes in one buffer, zeroised on drop.
 #[derive(Clone)]
 pub(super) struct Query {
-    bytes: Zeroizing<Vec<u8>>,
+    bytes: Zeroizing<Box<[u8]>>,
     parameters: [Option<Parameter>; Name::COUNT],
 }
 
@@ -52,19 +52,19 @@ impl Query {
             return Err(TokenError::BadQuery);
         }
         // INVARIANT: decoding never lengthens, so the buffer is never moved and leaves no copy behind.
-        let mut bytes = Zeroizing::new(Vec::with_capacity(query.len()));
+        let mut bytes = zeroed(query.len());
+        let mut end = 0;
         let mut parameters = [None; Name::COUNT];
         let mut faults = Faults::default();
         for piece in query.split('&').filter(|piece| !piece.is_empty()) {
             let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
-            let start = bytes.len();
-            decode(name, &mut bytes)?;
-            let middle = bytes.len();
-            decode(value, &mut bytes)?;
+            let start = end;
+            let middle = decode(name, &mut bytes, start)?;
+            end = decode(value, &mut bytes, middle)?;
             let spelling = bytes.get(start..middle).unwrap_or_default();
             match Name::of(spelling) {
                 Some(name) => {
-                    let parameter = Parameter { name, start, middle, end: bytes.len() };
+                    let parameter = Parameter { name, start, middle, end };
                     if let Some(earlier) = insert(&mut parameters, parameter) {
                         faults.repeated(bytes.get(earlier.start..earlier.middle) == Some(spelling));
                     }
@@ -140,24 +140,30 @@ fn insert(parameters: &mut [Option<Parameter>; Name::COUNT], parameter: Paramete
     None
 }
 
-/// Form rules: `+` is a space, `%XX` a byte.
-fn decode(text: &str, out: &mut Vec<u8>) -> Result<(), TokenError> {
+/// Form rules: `+` is a space, `%XX` a byte. Writes to `out` from `at` on; yields where the decoded text ends.
+fn decode(text: &str, out: &mut [u8], mut at: usize) -> Result<usize, TokenError> {
+    let mut put = |bytes: &[u8]| {
+        let end = at.saturating_add(bytes.len());
+        out.get_mut(at..end).ok_or(TokenError::BadQuery)?.copy_from_slice(bytes);
+        at = end;
+        Ok(end)
+    };
     let mut rest = text.as_bytes();
     loop {
         let run = rest.iter().position(|byte| matches!(byte, b'%' | b'+')).unwrap_or(rest.len());
         let (plain, special) = rest.split_at_checked(run).unwrap_or((rest, &[]));
-        out.extend_from_slice(plain);
+        let end = put(plain)?;
         rest = match special {
-            [] => return Ok(()),
+            [] => return Ok(end),
             [b'+', after @ ..] => {
-                out.push(b' ');
+                put(b" ")?;
                 after
             }
             [_, high, low, after @ ..] => {
                 let (Some(high), Some(low)) = (hex_digit(*high), hex_digit(*low)) else {
                     return Err(TokenError::BadQuery);
                 };
-                out.push((high << 4) | low);
+                put(&[(high << 4) | low])?;
                 after
             }
             _ => return Err(TokenError::BadQuery),

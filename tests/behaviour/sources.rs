@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, FileTimes};
+use std::io::Write as _;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -317,6 +318,19 @@ async fn modes_that_do_not_exist_yet_are_refused_by_name() {
     assert!(running.state().now().ready(), "without a file there is nothing to wait for");
     let mode_file = SourceSettings { backend_mode_file: Some("/m".into()), ..settings(&[SourceKind::MountedFile]) };
     assert!(start(mode_file).await.is_err_and(|error| error.to_string().contains("dynamicBackendModePath")));
+}
+
+#[tokio::test]
+async fn a_log_that_grows_beside_the_file_hides_no_change() {
+    let followed = Followed::start(&edition("one")).await;
+    let mut log = File::create(followed.folder.path().join("server.log")).unwrap();
+    for name in ["two", "three", "four"] {
+        for line in 0..500 {
+            writeln!(log, "line {line}").unwrap();
+        }
+        followed.rename_over(&edition(name));
+        followed.until_named(name).await;
+    }
 }
 
 #[tokio::test]
