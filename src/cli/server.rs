@@ -18,7 +18,10 @@ use crate::server::{self, Running, StartError};
 use crate::sources::SourceError;
 use crate::telemetry::log;
 
-/// Most worker threads: one does for any cluster, and more would fight the API server for its cores.
+/// Cores for one worker thread. One worker answers tens of thousands of reviews a second; each further one makes a
+/// review dearer, since the two take work from each other, and fights the API server for its cores.
+const CORES_PER_WORKER: usize = 2;
+/// Most worker threads.
 const MOST_WORKERS: usize = 4;
 
 /// Level of the log when nothing says another.
@@ -37,7 +40,8 @@ pub(super) fn run(flags: &Server, call: &Call) -> Exit {
     if let Err(error) = log::install(call.global.log_format.as_deref().unwrap_or("text"), &level(call, &resolved)) {
         return output::fail(error);
     }
-    let workers = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MOST_WORKERS));
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let workers = (cores / CORES_PER_WORKER).clamp(1, MOST_WORKERS);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,

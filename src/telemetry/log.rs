@@ -20,7 +20,7 @@ use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
 
 use super::escape;
-use crate::clock::Clock;
+use crate::clock::{Clock, UnixSeconds};
 
 /// Targets of our own events begin with this.
 const OURS: &str = "iam_bridge";
@@ -181,6 +181,8 @@ thread_local! {
     // Buffers are taken out while in use, so that an event inside an event gets fresh ones.
     static LINE: Cell<String> = const { Cell::new(String::new()) };
     static SCRATCH: Cell<String> = const { Cell::new(String::new()) };
+    // The second of the last line and how it is written: most lines share it with the one before.
+    static STAMP: Cell<(Option<UnixSeconds>, String)> = const { Cell::new((None, String::new())) };
 }
 
 struct LineWriter {
@@ -196,8 +198,16 @@ impl LineWriter {
             Format::Text => ("time=\"", "\" level=", ""),
         };
         self.text.push_str(before);
-        // Years outside of -9999..=9999 have no RFC 3339 form.
-        let _written = jiff::Timestamp::from_second(clock.now().0).map(|now| write!(self.text, "{now}"));
+        let (mut second, mut stamp) = STAMP.take();
+        let now = clock.now();
+        if second != Some(now) {
+            stamp.clear();
+            // Years outside of -9999..=9999 have no RFC 3339 form.
+            let _written = jiff::Timestamp::from_second(now.0).map(|now| write!(stamp, "{now}"));
+            second = Some(now);
+        }
+        self.text.push_str(&stamp);
+        STAMP.set((second, stamp));
         self.text.push_str(between);
         self.text.push_str(word_of(level));
         self.text.push_str(after);
