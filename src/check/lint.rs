@@ -72,29 +72,11 @@ pub(super) fn lint(root: Node<'_>, resolved: &Resolved, faults: &mut Faults) {
 }
 
 fn entry(node: Node<'_>, text: &EntryText, place: &Place<'_>, faults: &mut Faults) {
-    if text.groups.iter().any(|group| group == "system:masters") {
-        let at = node.member("groups").unwrap_or(node).at();
-        let what = "`system:masters` cannot be limited or revoked by RBAC".to_owned();
-        let cure = "bind a group of your own to cluster-admin; keep this for break-glass access";
-        faults.warning(at, &Place::Key(place, "groups"), "system-masters", what, cure);
-    }
     let pinned = text.user_id.is_some();
     if !pinned && text.user_arn.is_none() && text.groups.iter().any(|group| group == "system:masters") {
         let what =
             "the entry is not pinned: whoever deletes and makes the role again under its name gets in".to_owned();
         let cure = "add `userid:` with the role's unique id (AROA…)";
         faults.add(Severity::Note, node.at(), place, "unpinned-admin", what, cure);
-    }
-    // What a caller can choose must not be the beginning of a name.
-    for (key, name) in
-        std::iter::once(("username", &text.username)).chain(text.groups.iter().map(|group| ("groups", group)))
-    {
-        let before = name.split("{{SessionName").next().unwrap_or_default();
-        if before.len() < name.len() && !before.contains(':') {
-            let at = node.member(key).unwrap_or(node).at();
-            let what = format!("`{name}` lets the caller choose how the name begins, and so take another's");
-            let cure = "put text with a colon before the placeholder, as `team:{{SessionName}}`";
-            faults.warning(at, &Place::Key(place, key), "caller-chosen-name", what, cure);
-        }
     }
 }

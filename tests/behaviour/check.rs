@@ -126,7 +126,7 @@ server:
     assert!(!check::failed(&found), "{found:?}");
     for code in [
         "plain-cluster-id",
-        "caller-chosen-name",
+        "free-username",
         "system-masters",
         "account-number",
         "whole-account",
@@ -136,6 +136,9 @@ server:
         assert!(found.iter().any(|fault| fault.code == code), "{code} is not among {:?}", codes(&found));
     }
     assert!(found.is_sorted_by_key(|fault| fault.at));
+    let mut codes = codes(&found);
+    codes.dedup();
+    assert_eq!(codes.len(), found.len(), "a doubt is told twice: {codes:?}");
 }
 
 #[test]
