@@ -42,6 +42,8 @@ pub(super) async fn serve(listener: TcpListener, tls: TlsAcceptor, registry: Arc
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
         let Ok((stream, _)) = accepted else { continue };
         registry.connected();
+        // Without it an answer of several packets waits for the client's delayed acknowledgement, 40 ms.
+        let _ = stream.set_nodelay(true);
         let (tls, registry, stop) = (tls.clone(), Arc::clone(&registry), stop.clone());
         tasks.spawn(async move {
             let mut behaviour = registry.behaviour();
