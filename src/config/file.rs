@@ -345,10 +345,10 @@ fn report_unknown(
     unknown: Severity,
     faults: &mut Faults,
 ) {
-    let cure = match document::nearest(keys, member.key) {
-        _ if member.key.eq_ignore_ascii_case("defaultRole") => "the key that is read is `role`".to_owned(),
-        Some(near) => format!("did you mean `{near}`?"),
-        None => "remove it".to_owned(),
+    let cure = if member.key.eq_ignore_ascii_case("defaultRole") {
+        "the key that is read is `role`".to_owned()
+    } else {
+        document::cure_for_unknown(keys, member.key)
     };
     faults.add(unknown, member.at, place, "unknown-key", format!("the key `{}` is not known", member.key), &cure);
 }

@@ -114,9 +114,14 @@ pub fn known(keys: &[&'static str], key: &str) -> Option<&'static str> {
     keys.iter().copied().find(|known| known.eq_ignore_ascii_case(key))
 }
 
-/// The known key that `key` was probably meant to be: at most a third of it differs.
+/// What to do about a key that is none of `keys`.
 #[must_use]
-pub fn nearest(keys: &[&'static str], key: &str) -> Option<&'static str> {
+pub fn cure_for_unknown(keys: &[&'static str], key: &str) -> String {
+    nearest(keys, key).map_or_else(|| "remove it".to_owned(), |near| format!("did you mean `{near}`?"))
+}
+
+/// The known key that `key` was probably meant to be: at most a third of it differs.
+fn nearest(keys: &[&'static str], key: &str) -> Option<&'static str> {
     let lower = key.to_ascii_lowercase();
     let most = key.len().div_ceil(3).min(4);
     keys.iter()

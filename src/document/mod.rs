@@ -15,7 +15,7 @@ mod scalar;
 mod tape;
 mod yaml;
 
-pub use faults::{Faults, Place, known, nearest};
+pub use faults::{Faults, Place, cure_for_unknown, known};
 pub use scalar::{Plain, Scalar};
 pub use tape::{Document, Items, Member, Members, Node, Value};
 

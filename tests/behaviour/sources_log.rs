@@ -1,34 +1,17 @@
 //! What the log says while the config file changes.
 
 use std::fs;
-use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
+use iam_bridge::clock::Clock;
 use iam_bridge::sources::{self, SourceSettings};
 use iam_bridge::telemetry::Metrics;
-use tracing_subscriber::fmt::MakeWriter;
+use iam_bridge::telemetry::log::{Format, Lines};
+use tracing::level_filters::LevelFilter;
 
 /// Keeps what is logged on this thread.
-#[derive(Clone, Default)]
+#[derive(Default)]
 struct Kept(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Kept {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'w> MakeWriter<'w> for Kept {
-    type Writer = Self;
-
-    fn make_writer(&'w self) -> Self {
-        self.clone()
-    }
-}
 
 impl Kept {
     fn lines_with(&self, words: &str) -> Vec<String> {
@@ -40,8 +23,9 @@ impl Kept {
 #[tokio::test]
 async fn a_fault_is_logged_once_and_keys_that_need_a_restart_are_named() {
     let log = Kept::default();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let kept = Arc::clone(&log.0);
+    let keep = move |line: &[u8]| kept.lock().unwrap().extend_from_slice(line);
+    let _guard = tracing::subscriber::set_default(Lines::new(Format::Text, LevelFilter::INFO, Clock::system(), keep));
     let folder = tempfile::TempDir::new().unwrap();
     let path = folder.path().join("config.yaml");
     let fresh = folder.path().join("fresh");

@@ -20,7 +20,7 @@ pub use modes::{ModeName, UnknownMode, parse_mode};
 pub use reserved::{ReservedEntry, parse_reserved, reserved_entries};
 
 use crate::diagnostic::Severity;
-use crate::document::{Faults, Items, Member, Node, Place, Value, nearest};
+use crate::document::{Faults, Items, Member, Node, Place, Value, cure_for_unknown};
 use crate::iam::Partition;
 use crate::mapping::{DenyList, EntryList, MappingTable, ReservedPrefixes, RolePaths, SourceKind, TableSettings};
 
@@ -140,7 +140,6 @@ fn report_unknown(
     severity: Severity,
     faults: &mut Faults,
 ) {
-    let cure =
-        nearest(keys, member.key).map_or_else(|| "remove it".to_owned(), |near| format!("did you mean `{near}`?"));
+    let cure = cure_for_unknown(keys, member.key);
     faults.add(severity, member.at, place, "unknown-key", format!("the key `{}` is not known here", member.key), &cure);
 }
