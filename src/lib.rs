@@ -5,11 +5,11 @@
 //!
 //! ```text
 //! 8  main  cli                        command line, printing, exit codes
-//! 7  check                            every parser the server starts with, over files
-//! 6  config  demo                     flags + environment + file → Settings | the whole path on loopback
+//! 7  check  doctor                    every parser the server starts with, over files | why kubectl does not get in
+//! 6  config  demo  whoami             flags + environment + file → Settings | the whole path on loopback | both ends
 //! 5  server  get_token  explain       what people run
 //! 4  authenticator  sources           one caller across | where mappings come from
-//! 3  aws                              every call to AWS
+//! 3  aws  kubernetes  kubeconfig      every call to AWS | to the API server | kubeconfig files, written
 //! 2  token  mapping                   text ⇄ token | identity → Kubernetes user      pure
 //! 1  iam                              principals and ARNs                             pure
 //! 0  clock  diagnostic  document  live  telemetry     tools; each may use those named before it
@@ -23,13 +23,17 @@ pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod diagnostic;
+pub mod doctor;
 pub mod document;
 pub mod explain;
 pub mod get_token;
 pub mod iam;
+pub mod kubeconfig;
+pub mod kubernetes;
 pub mod live;
 pub mod mapping;
 pub mod server;
 pub mod sources;
 pub mod telemetry;
 pub mod token;
+pub mod whoami;

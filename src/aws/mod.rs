@@ -1,15 +1,19 @@
-//! Every call to AWS: the one HTTP client, STS, the metadata service.
+//! Every call to AWS: STS for the webhook, the metadata service, EKS; and the HTTP client under the SDK.
 
 mod answer;
 mod breaker;
 mod connector;
+mod eks;
 mod imds;
 mod known_callers;
+mod sdk_http;
 mod sts;
 mod sts_error;
 mod sts_limits;
 
 pub use connector::{Connector, ConnectorError, ConnectorSettings};
+pub use eks::{EksCall, EksCluster, EksError, describe_cluster};
 pub use imds::{ImdsSettings, instance_region};
+pub use sdk_http::SdkHttp;
 pub use sts::{Errand, Sts, StsSettings};
 pub use sts_error::{AnswerFault, Bearing, StsError};

@@ -10,7 +10,7 @@ use crate::get_token::{ApiVersion, Shape, get_token, render};
 
 /// Runs the command, which was called `word`.
 pub(super) fn run(flags: &GetToken, word: &str, call: &Call) -> Exit {
-    let Plan { settings, shape, cache } = match plan(&call.global, flags, &call.env) {
+    let Plan { settings, shape } = match plan(&call.global, flags, &call.env) {
         Ok(plan) => plan,
         Err(error) if error.is_usage() => {
             output::line(format_args!("Error: {error}"));
@@ -25,9 +25,6 @@ pub(super) fn run(flags: &GetToken, word: &str, call: &Call) -> Exit {
         }
         Err(error) => return failed(&error),
     };
-    if cache {
-        output::line("unable to use cache: it is not available in this version; going on without it");
-    }
     let outcome = match get_token(&settings, &Clock::system()) {
         Ok(outcome) => outcome,
         Err(error) => return failed(&output::chain(&error)),

@@ -3,18 +3,22 @@
 //! Results go to stdout, all else to stderr. Exit codes: 0 good, 1 failed or found something, 2 usage, 130 interrupted;
 //! usage is 1 for `token` and under the reference's name, as scripts around it expect.
 
+mod cache;
 mod check;
 mod completion;
 mod demo;
+mod doctor;
 mod explain;
 mod get_token;
 mod init;
+mod kubeconfig;
 mod output;
 mod proof;
 mod server;
 mod usage;
 mod verify;
 mod version;
+mod whoami;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -78,6 +82,10 @@ fn run(command: Command, call: &Call) -> Exit {
     match command {
         Command::GetToken(flags) => get_token::run(&flags, "get-token", call),
         Command::Token(flags) => get_token::run(&flags, "token", call),
+        Command::Kubeconfig(flags) => kubeconfig::run(&flags, call),
+        Command::Whoami(flags) => whoami::run(&flags, call),
+        Command::Doctor(flags) => doctor::run(&flags, call),
+        Command::Cache(flags) => cache::run(&flags, call),
         Command::Verify(flags) => verify::run(&flags, call),
         Command::Version(flags) => version::run(&flags),
         Command::Completion(flags) => completion::run(flags),

@@ -3,6 +3,8 @@
 //! A variable set to the empty string counts as unset, as in the reference. Variables that only a library reads (proxies,
 //! `SSL_CERT_FILE`, the AWS SDK's own) are not repeated here unless a room of ours needs them.
 
+use std::path::PathBuf;
+
 use secrecy::SecretString;
 
 use crate::aws::ImdsSettings;
@@ -18,6 +20,20 @@ pub struct Env {
     pub log_verbosity: Option<String>,
     /// `KUBERNETES_EXEC_INFO`
     pub exec_info: Option<String>,
+    /// `HOME`; on Windows the directory that kubectl takes for it
+    pub home: Option<PathBuf>,
+    /// `PATH`
+    pub path: Option<String>,
+    /// `KUBECONFIG`
+    pub kubeconfig: Option<String>,
+    /// `KUBECACHEDIR`
+    pub kube_cache_dir: Option<PathBuf>,
+    /// `IAM_BRIDGE_CACHE_DIR`
+    pub cache_dir: Option<PathBuf>,
+    /// `IAM_BRIDGE_NO_CACHE`
+    pub no_cache: Option<String>,
+    /// `AWS_IAM_AUTHENTICATOR_CACHE_FILE`
+    pub reference_cache_file: Option<PathBuf>,
     /// The AWS SDK's variables, as far as we decide by them.
     pub aws: AwsEnv,
 }
@@ -49,11 +65,51 @@ pub struct AwsEnv {
     pub endpoint_url_sts: Option<String>,
     /// `AWS_ENDPOINT_URL`
     pub endpoint_url: Option<String>,
+    /// `AWS_ENDPOINT_URL_EKS`
+    pub endpoint_url_eks: Option<String>,
+    /// `AWS_CONFIG_FILE`
+    pub config_file: Option<PathBuf>,
+    /// `AWS_SHARED_CREDENTIALS_FILE`
+    pub credentials_file: Option<PathBuf>,
+    /// `AWS_LOGIN_CACHE_DIRECTORY`
+    pub login_cache_directory: Option<PathBuf>,
     /// `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`
     pub ignore_endpoint_urls: Option<String>,
+    /// Every variable of [`KEY_VARIABLES`] that is set, with its value.
+    pub key_variables: Vec<(&'static str, SecretString)>,
     /// `AWS_EC2_METADATA_DISABLED` and `AWS_EC2_METADATA_SERVICE_ENDPOINT`
     pub metadata: ImdsSettings,
 }
+
+/// Variables that decide which keys are found and what they sign for: the token cache keeps tokens apart by them.
+pub const KEY_VARIABLES: [&str; 26] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_CA_BUNDLE",
+    "AWS_CONFIG_FILE",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_DEFAULT_REGION",
+    "AWS_EC2_METADATA_DISABLED",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
+    "AWS_EC2_METADATA_V1_DISABLED",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_LOGIN_CACHE_DIRECTORY",
+    "AWS_PROFILE",
+    "AWS_REGION",
+    "AWS_ROLE_ARN",
+    "AWS_ROLE_SESSION_NAME",
+    "AWS_SESSION_TOKEN",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_STS_REGIONAL_ENDPOINTS",
+    "AWS_USE_DUALSTACK_ENDPOINT",
+    "AWS_USE_FIPS_ENDPOINT",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "HOME",
+];
 
 impl Env {
     /// Reads the process's environment.
@@ -66,11 +122,19 @@ impl Env {
     pub fn from_lookup(look_up: impl Fn(&str) -> Option<String>) -> Self {
         let one = |name: &str| look_up(name).filter(|value| !value.is_empty());
         let secret = |name: &str| one(name).map(SecretString::from);
+        let path = |name: &str| one(name).map(PathBuf::from);
         Self {
             cluster_id: one("KUBERNETES_AWS_AUTHENTICATOR_CLUSTER_ID"),
             role: one("DEFAULT_ROLE"),
             log_verbosity: one("AWS_IAM_AUTHENTICATOR_LOG_VERBOSITY"),
             exec_info: one("KUBERNETES_EXEC_INFO"),
+            home: home(&one),
+            path: one("PATH"),
+            kubeconfig: one("KUBECONFIG"),
+            kube_cache_dir: path("KUBECACHEDIR"),
+            cache_dir: path("IAM_BRIDGE_CACHE_DIR"),
+            no_cache: one("IAM_BRIDGE_NO_CACHE"),
+            reference_cache_file: path("AWS_IAM_AUTHENTICATOR_CACHE_FILE"),
             aws: AwsEnv {
                 access_key_id: one("AWS_ACCESS_KEY_ID"),
                 secret_access_key: secret("AWS_SECRET_ACCESS_KEY").or_else(|| secret("SECRET_ACCESS_KEY")),
@@ -84,6 +148,11 @@ impl Env {
                 use_dual_stack: one("AWS_USE_DUALSTACK_ENDPOINT"),
                 endpoint_url_sts: one("AWS_ENDPOINT_URL_STS"),
                 endpoint_url: one("AWS_ENDPOINT_URL"),
+                endpoint_url_eks: one("AWS_ENDPOINT_URL_EKS"),
+                config_file: path("AWS_CONFIG_FILE"),
+                credentials_file: path("AWS_SHARED_CREDENTIALS_FILE"),
+                login_cache_directory: path("AWS_LOGIN_CACHE_DIRECTORY"),
+                key_variables: KEY_VARIABLES.iter().filter_map(|name| Some((*name, secret(name)?))).collect(),
                 ignore_endpoint_urls: one("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"),
                 metadata: ImdsSettings {
                     disabled: one("AWS_EC2_METADATA_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")),
@@ -92,6 +161,17 @@ impl Env {
             },
         }
     }
+}
+
+/// Where kubectl looks for `.kube`.
+fn home(one: &impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    if !cfg!(windows) {
+        return one("HOME").map(PathBuf::from);
+    }
+    let drive = one("HOMEDRIVE").zip(one("HOMEPATH")).map(|(drive, path)| drive + &path);
+    let places = [one("HOME"), drive, one("USERPROFILE")].map(|place| place.map(PathBuf::from));
+    let has_config = |home: &&PathBuf| home.join(".kube").join("config").is_file();
+    places.iter().flatten().find(has_config).or_else(|| places.iter().flatten().find(|home| home.is_dir())).cloned()
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]

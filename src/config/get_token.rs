@@ -8,9 +8,12 @@ use secrecy::ExposeSecret;
 
 use super::client_keys::ClientKeys;
 use super::env::{AwsEnv, Env};
-use super::flags::{GetToken, Global, TokenOutput};
+use super::flags::{GetToken, Global, Keys, SessionNameFrom, TokenOutput};
 use crate::diagnostic::Diagnostic;
-use crate::get_token::{Role, SessionName, Settings, Shape};
+use crate::get_token::{
+    Asking, CredentialCacheSettings, FingerprintInputs, KeySettings, Role, SessionName, Settings, Shape,
+    TokenCacheSettings, is_interactive,
+};
 use crate::token::{ClusterId, ClusterIdError};
 
 /// What to do, and how to print it.
@@ -20,8 +23,6 @@ pub struct Plan {
     pub settings: Settings,
     /// For `get_token::render`.
     pub shape: Shape,
-    /// `--cache`.
-    pub cache: bool,
 }
 
 /// Why there is nothing to do.
@@ -60,46 +61,139 @@ impl PlanError {
 /// # Errors
 /// [`PlanError`].
 pub fn plan(global: &Global, flags: &GetToken, env: &Env) -> Result<Plan, PlanError> {
-    let file = match &global.config {
-        Some(path) => ClientKeys::load(path).map_err(PlanError::File)?,
-        None => ClientKeys::default(),
-    };
-    // An empty flag was typed all the same, so it stops the search, and then counts as nothing.
-    let first = |flag: &Option<String>, environment: &Option<String>, file: &Option<String>| {
-        flag.as_ref().or(environment.as_ref()).or(file.as_ref()).filter(|text| !text.is_empty()).cloned()
-    };
-
-    let cluster_id = first(&global.cluster_id, &env.cluster_id, &file.cluster_id).ok_or(PlanError::NoClusterId)?;
-    let session_name = first(&flags.session_name, &None, &file.session_name);
-    let forwards = flags.forward_session_name.or(file.forward_session_name).unwrap_or_default();
-    let session_name = match (forwards, session_name) {
-        (true, Some(_)) => return Err(PlanError::TwoSessionNames),
-        (true, None) => SessionName::Forwarded,
-        (false, Some(name)) if is_session_name(&name) => SessionName::Given(name),
-        (false, Some(name)) => return Err(PlanError::SessionName(name)),
-        (false, None) => SessionName::MadeUp,
-    };
-    let external_id = first(&flags.external_id, &None, &file.external_id);
-    let role = first(&flags.role, &env.role, &file.role).map(|arn| Role { arn, external_id, session_name });
-
-    let aws = &env.aws;
+    let file = client_keys(global)?;
+    let cluster_id = cluster_id(global, env, &file).ok_or(PlanError::NoClusterId)?;
+    let directory = cache_directory(flags.token_cache.cache_dir.as_ref(), env);
+    let no_cache = flags.token_cache.no_cache.unwrap_or_else(|| env.no_cache.as_deref().is_some_and(is_on));
     Ok(Plan {
         settings: Settings {
             cluster_id: ClusterId::parse(&cluster_id)?,
-            region: first(&flags.region, &None, &file.region).or_else(|| aws.region.clone()),
-            profile: first(&flags.profile, &None, &None),
-            profile_in_environment: aws.profile.is_some(),
-            environment_keys: environment_keys(aws),
-            role,
-            fips: aws.use_fips.as_deref().and_then(truth),
-            dual_stack: aws.use_dual_stack.as_deref().and_then(truth),
-            endpoint_url: aws.endpoint_url_sts.clone().or_else(|| aws.endpoint_url.clone()),
-            ignore_endpoint_urls: aws.ignore_endpoint_urls.as_deref().and_then(truth),
-            ca_bundle: aws.ca_bundle.as_ref().or(aws.ssl_cert_file.as_ref()).map(PathBuf::from),
+            keys: keys_with(&flags.keys, directory.clone(), &cluster_id, env, &file)?,
+            token_cache: directory.filter(|_| !no_cache).map(|directory| TokenCacheSettings {
+                directory,
+                reads: !flags.token_cache.force_refresh.unwrap_or_default(),
+                is_exec: env.exec_info.is_some(),
+            }),
         },
         shape: shape(flags, file.token_only, env.exec_info.is_some()),
-        cache: flags.cache.or(file.cache).unwrap_or_default(),
     })
+}
+
+/// Whose keys, for the commands that make no token of their own.
+///
+/// # Errors
+/// [`PlanError`].
+pub fn keys(global: &Global, flags: &Keys, env: &Env) -> Result<KeySettings, PlanError> {
+    let file = client_keys(global)?;
+    let cluster_id = cluster_id(global, env, &file).unwrap_or_default();
+    keys_with(flags, cache_directory(None, env), &cluster_id, env, &file)
+}
+
+/// Where tokens and kept keys are: `--cache-dir`, `IAM_BRIDGE_CACHE_DIR`, kubectl's own variable, the home directory.
+#[must_use]
+pub fn cache_directory(flag: Option<&PathBuf>, env: &Env) -> Option<PathBuf> {
+    let ours = flag.or(env.cache_dir.as_ref()).cloned();
+    let kubectls = || env.kube_cache_dir.as_ref().map(|directory| directory.join("iam-bridge"));
+    let at_home = || env.home.as_ref().map(|home| home.join(".kube").join("cache").join("iam-bridge"));
+    ours.or_else(kubectls).or_else(at_home)
+}
+
+fn client_keys(global: &Global) -> Result<ClientKeys, PlanError> {
+    match &global.config {
+        Some(path) => ClientKeys::load(path).map_err(PlanError::File),
+        None => Ok(ClientKeys::default()),
+    }
+}
+
+/// The first that is set. An empty flag was typed all the same, so it stops the search, and then counts as nothing.
+fn first(flag: &Option<String>, environment: &Option<String>, file: &Option<String>) -> Option<String> {
+    flag.as_ref().or(environment.as_ref()).or(file.as_ref()).filter(|text| !text.is_empty()).cloned()
+}
+
+fn cluster_id(global: &Global, env: &Env, file: &ClientKeys) -> Option<String> {
+    first(&global.cluster_id, &env.cluster_id, &file.cluster_id)
+}
+
+fn keys_with(
+    flags: &Keys,
+    kept_keys: Option<PathBuf>,
+    cluster_id: &str,
+    env: &Env,
+    file: &ClientKeys,
+) -> Result<KeySettings, PlanError> {
+    let session_name = session_name(flags, file)?;
+    let external_id = first(&flags.external_id, &None, &file.external_id);
+    let mfa_serial = first(&flags.mfa_serial, &None, &None);
+    let role = first(&flags.role, &env.role, &file.role).map(|arn| Role { arn, external_id, mfa_serial, session_name });
+    let aws = &env.aws;
+    let profile = first(&flags.profile, &None, &None);
+    let caches = flags.cache.or(file.cache).unwrap_or_default();
+    let credential_cache = reference_cache_file(env).filter(|_| caches).map(|file| CredentialCacheSettings {
+        file,
+        cluster_id: cluster_id.to_owned(),
+        profile: profile.clone().or_else(|| aws.profile.clone()).unwrap_or_else(|| "default".to_owned()),
+        role: role.as_ref().map(|role| role.arn.clone()).unwrap_or_default(),
+    });
+    Ok(KeySettings {
+        region: first(&flags.region, &None, &file.region).or_else(|| aws.region.clone()),
+        profile,
+        environment_profile: aws.profile.clone(),
+        environment_keys: environment_keys(aws),
+        role,
+        fips: aws.use_fips.as_deref().and_then(truth),
+        dual_stack: aws.use_dual_stack.as_deref().and_then(truth),
+        endpoint_url: aws.endpoint_url_sts.clone().or_else(|| aws.endpoint_url.clone()),
+        ignore_endpoint_urls: aws.ignore_endpoint_urls.as_deref().and_then(truth),
+        ca_bundle: aws.ca_bundle.as_ref().or(aws.ssl_cert_file.as_ref()).map(PathBuf::from),
+        home: env.home.clone(),
+        login_cache_directory: aws.login_cache_directory.clone(),
+        asking: asking(env),
+        credential_cache,
+        kept_keys: kept_keys.filter(|_| flags.cache_credentials.unwrap_or_default()),
+        fingerprint: FingerprintInputs {
+            variables: aws.key_variables.clone(),
+            config_file: aws_file(aws.config_file.as_ref(), env, "config"),
+            credentials_file: aws_file(aws.credentials_file.as_ref(), env, "credentials"),
+        },
+    })
+}
+
+fn session_name(flags: &Keys, file: &ClientKeys) -> Result<SessionName, PlanError> {
+    let given = first(&flags.session_name, &None, &file.session_name);
+    let forwards = flags.forward_session_name.or(file.forward_session_name).unwrap_or_default();
+    match (forwards, given) {
+        (true, Some(_)) => Err(PlanError::TwoSessionNames),
+        (true, None) => Ok(SessionName::Forwarded),
+        (false, Some(name)) if is_session_name(&name) => Ok(SessionName::Given(name)),
+        (false, Some(name)) => Err(PlanError::SessionName(name)),
+        (false, None) => Ok(match flags.session_name_from.unwrap_or_default() {
+            SessionNameFrom::Caller => SessionName::OfCaller,
+            SessionNameFrom::Random => SessionName::Random,
+        }),
+    }
+}
+
+fn reference_cache_file(env: &Env) -> Option<PathBuf> {
+    let at_home =
+        |home: &PathBuf| home.join(".kube").join("cache").join("aws-iam-authenticator").join("credentials.yaml");
+    env.reference_cache_file.clone().or_else(|| env.home.as_ref().map(at_home))
+}
+
+fn aws_file(named: Option<&PathBuf>, env: &Env, name: &str) -> Option<PathBuf> {
+    named.cloned().or_else(|| env.home.as_ref().map(|home| home.join(".aws").join(name)))
+}
+
+/// A client that says nothing about it may be any program: only a plain no is a no.
+fn asking(env: &Env) -> Asking {
+    match env.exec_info.as_deref().and_then(is_interactive) {
+        Some(false) => Asking::Refused,
+        Some(true) | None => Asking::Allowed,
+    }
+}
+
+/// A switch in the environment: anything but a spelled-out no.
+fn is_on(text: &str) -> bool {
+    !["0", "f", "false", "n", "no", "off"].contains(&text.to_ascii_lowercase().as_str())
 }
 
 /// client-go reads JSON only, so YAML is for people.

@@ -4,6 +4,7 @@
 
 pub mod client_keys;
 pub mod env;
+pub mod exec_entry;
 pub mod feature_gates;
 pub mod file;
 pub mod flags;

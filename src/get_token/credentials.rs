@@ -13,10 +13,10 @@ use aws_credential_types::credential_feature::AwsCredentialFeature;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 
-use super::http::LazyHttp;
 use super::presign::seconds_since_epoch;
 use super::words::{refusal, spoken};
-use super::{EndpointForm, GetTokenError, Role, SessionName, StsEndpoint};
+use super::{EndpointForm, GetTokenError, KeySource, Role, SessionName, StsEndpoint};
+use crate::aws::SdkHttp;
 use crate::clock::{Clock, UnixSeconds};
 use crate::iam::forward_session_name;
 
@@ -43,14 +43,14 @@ pub(super) struct Providers<'s> {
     /// FIPS and dual-stack hosts for them.
     pub(super) form: EndpointForm,
     /// The one HTTP client.
-    pub(super) http: LazyHttp,
+    pub(super) http: SdkHttp,
 }
 
 /// Keys, and whether the instance metadata service gave them (then it is asked for the region, too).
 #[derive(Debug)]
 pub(super) struct Base {
     pub(super) credentials: Credentials,
-    pub(super) from_imds: bool,
+    pub(super) source: KeySource,
 }
 
 impl Providers<'_> {
@@ -69,7 +69,8 @@ impl Providers<'_> {
         let from_imds = credentials
             .get_property::<Vec<AwsCredentialFeature>>()
             .is_some_and(|features| features.contains(&AwsCredentialFeature::CredentialsImds));
-        Ok(Base { credentials, from_imds })
+        let source = if from_imds { KeySource::Imds } else { KeySource::Profile };
+        Ok(Base { credentials, source })
     }
 
     /// The region the metadata service names.
@@ -118,7 +119,7 @@ pub(super) async fn assume(
     base: Credentials,
     role: &Role,
     endpoint: &StsEndpoint,
-    http: LazyHttp,
+    http: SdkHttp,
     clock: &Clock,
 ) -> Result<Credentials, GetTokenError> {
     let sts = client(base, endpoint, http);
@@ -128,7 +129,7 @@ pub(super) async fn assume(
             Some(name) => name,
             None => made_up(clock),
         },
-        SessionName::MadeUp => made_up(clock),
+        SessionName::OfCaller | SessionName::Random => made_up(clock),
     };
     let answer = sts
         .assume_role()
@@ -169,7 +170,7 @@ fn made_up(clock: &Clock) -> String {
     format!("iam-bridge-{}", clock.now().0)
 }
 
-fn client(base: Credentials, endpoint: &StsEndpoint, http: LazyHttp) -> aws_sdk_sts::Client {
+fn client(base: Credentials, endpoint: &StsEndpoint, http: SdkHttp) -> aws_sdk_sts::Client {
     let mut config = aws_sdk_sts::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(endpoint.signing_region().to_owned()))

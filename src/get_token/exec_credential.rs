@@ -63,6 +63,20 @@ struct Status<'t> {
 struct ExecInfo {
     #[serde(default)]
     api_version: Option<String>,
+    #[serde(default)]
+    spec: Option<ExecSpec>,
+}
+
+#[derive(Default, Deserialize)]
+struct ExecSpec {
+    #[serde(default)]
+    interactive: Option<bool>,
+}
+
+/// Whether the client lets its plugin talk with a person, by `KUBERNETES_EXEC_INFO`; `None` when it does not say.
+#[must_use]
+pub fn is_interactive(exec_info: &str) -> Option<bool> {
+    serde_json::from_str::<Option<ExecInfo>>(exec_info).ok()??.spec?.interactive
 }
 
 /// Why an answer cannot be written.

@@ -194,8 +194,8 @@ fn a_flag_wins_over_the_environment() {
         let plan = planned(args, environment).unwrap();
         let seen = (
             plan.settings.cluster_id.as_str(),
-            plan.settings.role.as_ref().map(|role| role.arn.as_str()),
-            plan.settings.region.as_deref(),
+            plan.settings.keys.role.as_ref().map(|role| role.arn.as_str()),
+            plan.settings.keys.region.as_deref(),
         );
         assert_eq!(seen, (cluster_id, arn, region), "{args:?} {environment:?}");
     }
@@ -205,9 +205,9 @@ fn a_flag_wins_over_the_environment() {
 fn a_session_is_named_in_one_way() {
     let named = |args: &[&str]| {
         let args: Vec<&str> = ["-i", "c", "-r", "R"].iter().chain(args).copied().collect();
-        planned(&args, &[]).map(|plan| plan.settings.role.unwrap().session_name)
+        planned(&args, &[]).map(|plan| plan.settings.keys.role.unwrap().session_name)
     };
-    assert_eq!(named(&[]).unwrap(), SessionName::MadeUp);
+    assert_eq!(named(&[]).unwrap(), SessionName::OfCaller);
     assert_eq!(named(&["-s", "alice@example.com"]).unwrap(), SessionName::Given("alice@example.com".to_owned()));
     assert_eq!(named(&["--forward-session-name"]).unwrap(), SessionName::Forwarded);
     assert_eq!(named(&["--forward-session-name=false", "-s", "ab"]).unwrap(), SessionName::Given("ab".to_owned()));
@@ -245,11 +245,11 @@ fn keys_of_the_environment_are_taken_whole_or_not_at_all() {
         (&[("AWS_ACCESS_KEY_ID", " "), secret], false),
         (&[id, ("AWS_SECRET_ACCESS_KEY", "")], false),
     ] {
-        let keys = planned(&["-i", "c"], environment).unwrap().settings.environment_keys;
+        let keys = planned(&["-i", "c"], environment).unwrap().settings.keys.environment_keys;
         assert_eq!(keys.is_some(), has_keys, "{environment:?}");
     }
     let dated = [id, secret, ("AWS_SESSION_TOKEN", "T"), ("AWS_CREDENTIAL_EXPIRATION", "2031-05-06T07:08:09Z")];
-    let keys = planned(&["-i", "c"], &dated).unwrap().settings.environment_keys.unwrap();
+    let keys = planned(&["-i", "c"], &dated).unwrap().settings.keys.environment_keys.unwrap();
     assert_eq!(keys.session_token(), Some("T"));
     assert!(keys.expiry().is_some());
 }

@@ -4,11 +4,21 @@
 //! `aws eks get-token` besides. As with the reference a flag may be repeated (the last one counts), and a switch may be
 //! written `--switch=false`. Every flag is an `Option`, so that the rooms can tell "not typed" from a default.
 
+mod get_token;
+mod kubeconfig;
+mod server;
+
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use secrecy::SecretString;
+
+pub use get_token::{
+    Cache, CacheAction, CacheList, CachePlace, GetToken, Keys, SessionNameFrom, TokenCache, TokenOutput,
+};
+pub use kubeconfig::{Doctor, ExecVersion, Kubeconfig, Whoami};
+pub use server::{Init, Server};
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -72,6 +82,20 @@ pub enum Command {
     /// The same as get-token, under the reference's name
     #[command(after_help = "Example:\n  iam-bridge token --cluster-id prod --role arn:aws:iam::111122223333:role/Dev")]
     Token(Box<GetToken>),
+    /// Write a kubeconfig entry that uses this plugin, or turn an existing one into it
+    #[command(
+        after_help = "Example:\n  iam-bridge kubeconfig --eks prod --region eu-central-1 --use\n  iam-bridge kubeconfig --convert prod"
+    )]
+    Kubeconfig(Box<Kubeconfig>),
+    /// Show who you are at AWS and in the cluster, side by side
+    #[command(after_help = "Example:\n  iam-bridge whoami --profile dev --context prod")]
+    Whoami(Box<Whoami>),
+    /// Find out why kubectl does not get in, and what to do
+    #[command(after_help = "Example:\n  iam-bridge doctor prod")]
+    Doctor(Doctor),
+    /// List or clear cached tokens and credentials
+    #[command(after_help = "Example:\n  iam-bridge cache list")]
+    Cache(Cache),
     /// Ask STS who a token belongs to
     #[command(
         after_help = "Example:\n  iam-bridge get-token -i prod --token-only | iam-bridge verify -i prod --token -"
@@ -97,114 +121,6 @@ pub enum Command {
     /// Watch the whole path on this machine, with made-up principals: nothing to set up
     #[command(after_help = "Example:\n  iam-bridge demo\n  iam-bridge demo --serve")]
     Demo(Demo),
-}
-
-/// Flags of `server`.
-#[derive(Args, Clone, Debug, Default)]
-pub struct Server {
-    /// AWS partition of the tokens [default: aws]
-    #[arg(long, value_name = "NAME")]
-    pub partition: Option<String>,
-
-    /// Port of the webhook, with TLS; 0 takes a free one [default: 21362]
-    #[arg(long, value_name = "PORT")]
-    pub port: Option<u16>,
-
-    /// IP address of the webhook [default: 127.0.0.1]
-    #[arg(long, value_name = "IP")]
-    pub address: Option<String>,
-
-    /// Host name in the certificate and the webhook kubeconfig [default: localhost]
-    #[arg(long, value_name = "NAME")]
-    pub hostname: Option<String>,
-
-    /// Directory of certificate and key [default: /var/aws-iam-authenticator]
-    #[arg(long, value_name = "DIR")]
-    pub state_dir: Option<PathBuf>,
-
-    /// Where the webhook kubeconfig is written [default: /etc/kubernetes/aws-iam-authenticator/kubeconfig.yaml]
-    #[arg(long, value_name = "FILE")]
-    pub generate_kubeconfig: Option<PathBuf>,
-
-    /// The webhook kubeconfig is there already: do not write it
-    #[arg(long, value_name = "BOOL", value_parser = switch, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub kubeconfig_pregenerated: Option<bool>,
-
-    /// Kubeconfig for the Kubernetes sources
-    #[arg(long, value_name = "FILE")]
-    pub kubeconfig: Option<PathBuf>,
-
-    /// URL of the API server for the Kubernetes sources
-    #[arg(long, value_name = "URL")]
-    pub master: Option<String>,
-
-    /// Sources of mappings, in the order they are asked [default: MountedFile]
-    #[arg(long, value_name = "MODES", value_delimiter = ',')]
-    pub backend_mode: Vec<String>,
-
-    /// EC2 DescribeInstances calls a second [default: 15]
-    #[arg(long = "ec2-describeInstances-qps", value_name = "N")]
-    pub ec2_describe_instances_qps: Option<u32>,
-
-    /// EC2 DescribeInstances calls at once [default: 5]
-    #[arg(long = "ec2-describeInstances-burst", value_name = "N")]
-    pub ec2_describe_instances_burst: Option<u32>,
-
-    /// Refuse a config file with a key that is not known
-    #[arg(long, value_name = "BOOL", value_parser = switch, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub strict_config: Option<bool>,
-}
-
-/// Flags of `get-token` and `token`.
-#[derive(Args, Clone, Debug, Default)]
-pub struct GetToken {
-    /// AWS region whose STS the token is for
-    #[arg(long, value_name = "REGION")]
-    pub region: Option<String>,
-
-    /// Role to assume before signing
-    #[arg(short, long, value_name = "ARN", visible_alias = "role-arn")]
-    pub role: Option<String>,
-
-    /// External id for the role's trust policy
-    #[arg(short, long, value_name = "ID")]
-    pub external_id: Option<String>,
-
-    /// Session name for the role
-    #[arg(short, long, value_name = "NAME")]
-    pub session_name: Option<String>,
-
-    /// Name the role's session as the caller's own session is named
-    #[arg(long, value_name = "BOOL", value_parser = switch, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub forward_session_name: Option<bool>,
-
-    /// Profile of the AWS config files; wins over keys in the environment
-    #[arg(long, value_name = "NAME")]
-    pub profile: Option<String>,
-
-    /// Print the bare token
-    #[arg(long, value_name = "BOOL", value_parser = switch, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub token_only: Option<bool>,
-
-    /// Keep the credentials in a file between runs
-    #[arg(long, value_name = "BOOL", value_parser = switch, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub cache: Option<bool>,
-
-    /// How to print it: json, yaml or token [default: json]
-    #[arg(long, value_name = "FORMAT", value_enum, hide_possible_values = true)]
-    pub output: Option<TokenOutput>,
-}
-
-/// `get-token --output`.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
-pub enum TokenOutput {
-    /// An ExecCredential on one line.
-    #[default]
-    Json,
-    /// The bare token.
-    Token,
-    /// An ExecCredential as YAML.
-    Yaml,
 }
 
 /// Flags of `verify`.
@@ -286,34 +202,6 @@ pub enum ReportFormat {
     Text,
 }
 
-/// Flags of `init`.
-#[derive(Args, Clone, Debug, Default)]
-pub struct Init {
-    /// Host name in certificate and kubeconfig [default: localhost]
-    #[arg(long, value_name = "NAME")]
-    pub hostname: Option<String>,
-
-    /// IP address in the certificate [default: 127.0.0.1]
-    #[arg(long, value_name = "IP")]
-    pub address: Option<String>,
-
-    /// Port in the kubeconfig [default: 21362]
-    #[arg(long, value_name = "PORT")]
-    pub port: Option<u16>,
-
-    /// Directory of certificate and key, with the gate ConfiguredInitDirectories
-    #[arg(long, value_name = "DIR")]
-    pub state_dir: Option<PathBuf>,
-
-    /// Where the kubeconfig is written, with the gate ConfiguredInitDirectories
-    #[arg(long, value_name = "FILE")]
-    pub generate_kubeconfig: Option<PathBuf>,
-
-    /// Make a client certificate for the API server too, and put it into the kubeconfig
-    #[arg(long)]
-    pub client_cert: bool,
-}
-
 /// Flags of `version`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Version {
@@ -344,6 +232,19 @@ pub struct Demo {
     /// How to print it: text or json
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t, hide_possible_values = true)]
     pub output: ReportFormat,
+}
+
+/// `-o` of the commands that show data.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub enum DataFormat {
+    /// For programs.
+    Json,
+    /// For people.
+    #[default]
+    #[value(alias = "text")]
+    Table,
+    /// For programs and people.
+    Yaml,
 }
 
 /// A switch's value, in the spellings Go's flags take.

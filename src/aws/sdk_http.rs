@@ -32,7 +32,7 @@ const WELL_KNOWN_BUNDLES: [&str; 6] = [
 
 /// A client that is nothing until it is asked.
 #[derive(Clone, Debug)]
-pub(super) struct LazyHttp(Arc<Clients>);
+pub struct SdkHttp(Arc<Clients>);
 
 #[derive(Debug)]
 struct Clients {
@@ -50,14 +50,15 @@ struct Chooser {
     components: RuntimeComponents,
 }
 
-impl LazyHttp {
+impl SdkHttp {
     /// `ca_bundle`: `AWS_CA_BUNDLE`, `SSL_CERT_FILE` or the profile's, whose roots then count alone.
-    pub(super) fn new(ca_bundle: Option<PathBuf>) -> Self {
+    #[must_use]
+    pub fn new(ca_bundle: Option<PathBuf>) -> Self {
         Self(Arc::new(Clients { ca_bundle, tls: OnceLock::new(), plain: OnceLock::new(), direct: OnceLock::new() }))
     }
 }
 
-impl HttpClient for LazyHttp {
+impl HttpClient for SdkHttp {
     fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
         SharedHttpConnector::new(Chooser {
             clients: Arc::clone(&self.0),
