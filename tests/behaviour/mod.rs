@@ -14,6 +14,7 @@ mod denial;
 mod deny;
 mod document;
 mod documentation;
+mod exec_entry;
 mod explain;
 mod get_token;
 mod get_token_aws;
