@@ -10,10 +10,12 @@
 //! are signed with at once: no runtime, thread, socket or trust root. Everything else goes through aws-config on a
 //! current-thread runtime.
 
+mod credential_cache;
 mod credentials;
 mod endpoint;
 mod error;
 mod exec_credential;
+mod kept_keys;
 mod keys;
 mod presign;
 mod profile;
