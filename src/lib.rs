@@ -12,7 +12,7 @@
 //! 3  aws  kubernetes  kubeconfig      every call to AWS | to the API server | kubeconfig files, written
 //! 2  token  mapping                   text ⇄ token | identity → Kubernetes user      pure
 //! 1  iam                              principals and ARNs                             pure
-//! 0  clock  diagnostic  document  live  telemetry     tools; each may use those named before it
+//! 0  clock  diagnostic  document  live  private_file  telemetry     tools; each may use those named before it
 //! ```
 
 pub mod authenticator;
@@ -32,6 +32,7 @@ pub mod kubeconfig;
 pub mod kubernetes;
 pub mod live;
 pub mod mapping;
+pub mod private_file;
 pub mod server;
 pub mod sources;
 pub mod telemetry;

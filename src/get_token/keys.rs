@@ -32,6 +32,10 @@ pub struct Keys {
     pub form: EndpointForm,
     /// The HTTP client that found them.
     pub http: SdkHttp,
+    /// Files of a login (`~/.aws/sso/cache`, `~/.aws/login/cache`) they came by: a log-out or a new login changes these.
+    pub login_files: Vec<PathBuf>,
+    /// The login is that of an account's root user: nothing made with these keys is kept.
+    pub is_root_login: bool,
     /// What the person should know.
     pub notes: Vec<String>,
 }
@@ -108,7 +112,18 @@ pub fn load(settings: &KeySettings, before_asking: &dyn Fn(), clock: &Clock) -> 
     if place.region.is_none() && endpoint.signing_region() == DEFAULT_REGION && !endpoint.is_configured() {
         notes.push(format!("no region is set, signing for {DEFAULT_REGION}; give --region or set AWS_REGION"));
     }
-    Ok(Keys { credentials, source, endpoint, region: place.region, form: place.form, http, notes })
+    let is_root_login = profiles.get("login_session").is_some_and(|session| session.ends_with(":root"));
+    Ok(Keys {
+        credentials,
+        source,
+        endpoint,
+        region: place.region,
+        form: place.form,
+        http,
+        login_files: Vec::new(),
+        is_root_login,
+        notes,
+    })
 }
 
 /// Asks STS whose keys these are: one signed `GetCallerIdentity`.

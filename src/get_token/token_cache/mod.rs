@@ -3,8 +3,12 @@
 //! The key says everything a token depends on; the file says when it ends. A cache that cannot be used is no cache: it
 //! never stops a login.
 
+mod key;
+mod stamp;
+
 use std::path::PathBuf;
 
+pub use key::{Key, Kind, key};
 use serde::Serialize;
 
 use super::{Keys, Outcome, Settings, SignedToken};

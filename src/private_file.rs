@@ -1,0 +1,259 @@
+//! Files that are nobody else's business: 0600 in a directory 0700, both ours, never reached by a link.
+//!
+//! Owner, kind and mode are judged on the open descriptor, so that nothing can be put in its place between look and
+//! read. Writing makes a new file beside the old one and renames it: whatever stood there is replaced, not written
+//! through, and a reader sees the old file or the new one. Nothing is synced: what is kept here can be lost.
+//!
+//! Windows: the access list of the person's profile directory protects them; only links and kinds are judged.
+
+use std::fs::{DirBuilder, File, Metadata, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+use zeroize::Zeroizing;
+
+/// Most bytes that are read; more than anything kept here needs.
+pub const LARGEST: u64 = 1024 * 1024;
+
+/// How the names of files begin and end that are not in their place yet.
+pub const UNFINISHED: (&str, &str) = (".iam-bridge-", ".tmp");
+
+/// Why a file or directory is not used. The words go on after its name.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// Someone else's.
+    #[error("belongs to user {owner}")]
+    Foreign {
+        /// Whose.
+        owner: u32,
+    },
+    /// The system's refusal.
+    #[error("cannot be used: {0}")]
+    Io(io::Error),
+    /// What it leads to may be anything.
+    #[error("is a symbolic link")]
+    Link,
+    /// A file where a directory should be.
+    #[error("is not a directory")]
+    NotADirectory,
+    /// A directory, pipe or device where a file should be.
+    #[error("is not a regular file")]
+    NotAFile,
+    /// Group or other bits are set.
+    #[error("is open to others (mode {mode:04o})")]
+    Shared {
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// Nothing of ours is that long.
+    #[error("holds more than {LARGEST} bytes")]
+    TooLarge,
+}
+
+impl Fault {
+    /// Whether there is merely no place to write, as in a container with a read-only disk: nothing is wrong.
+    #[must_use]
+    pub fn is_no_place(&self) -> bool {
+        use io::ErrorKind::{NotFound, PermissionDenied, ReadOnlyFilesystem};
+        matches!(self, Self::Io(error) if [NotFound, PermissionDenied, ReadOnlyFilesystem].contains(&error.kind()))
+    }
+}
+
+/// What a private file holds; `None` when there is none.
+///
+/// # Errors
+/// [`Fault`]: the file is there and must not be used.
+pub fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Fault> {
+    Ok(read_with_metadata(path)?.map(|(bytes, _)| bytes))
+}
+
+/// The same, and what the descriptor says about the file.
+///
+/// # Errors
+/// [`Fault`].
+pub fn read_with_metadata(path: &Path) -> Result<Option<(Zeroizing<Vec<u8>>, Metadata)>, Fault> {
+    let file = match platform::without_links(OpenOptions::new().read(true)).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(refused(path, error)),
+    };
+    let metadata = judge_file(&file)?;
+    if metadata.len() > LARGEST {
+        return Err(Fault::TooLarge);
+    }
+    // Of its final length from the start: a buffer that grew would leave copies behind.
+    let length = usize::try_from(metadata.len()).unwrap_or_default();
+    let mut bytes = Zeroizing::new(Vec::with_capacity(length.saturating_add(1)));
+    file.take(LARGEST).read_to_end(&mut bytes).map_err(Fault::Io)?;
+    Ok(Some((bytes, metadata)))
+}
+
+/// Writes a private file whole, in place of whatever has this name.
+///
+/// # Errors
+/// [`Fault::Io`].
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    let (prefix, suffix) = UNFINISHED;
+    // tempfile creates exclusively, with 0600.
+    let file = tempfile::Builder::new().prefix(prefix).suffix(suffix).tempfile_in(directory);
+    let mut file = file.map_err(Fault::Io)?;
+    file.write_all(bytes).map_err(Fault::Io)?;
+    platform::put(file, path).map_err(Fault::Io)
+}
+
+/// Opens a private file to read and write, empty when it is new: for locks and notes.
+///
+/// # Errors
+/// [`Fault`].
+pub fn open(path: &Path) -> Result<File, Fault> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    let file = platform::without_links(&mut options).open(path).map_err(|error| refused(path, error))?;
+    judge_file(&file)?;
+    Ok(file)
+}
+
+/// Makes a private directory, with those above it that are missing, unless it is there; judges it in any case.
+///
+/// Root makes none in a place of someone else: under sudo, HOME may be another person's.
+///
+/// # Errors
+/// [`Fault`].
+pub fn directory(path: &Path) -> Result<(), Fault> {
+    if is_directory(path)? {
+        return Ok(());
+    }
+    let path = bare(path);
+    if let Some(owner) = path.ancestors().find_map(|above| above.metadata().ok()).and_then(|there| not_roots(&there)) {
+        return Err(Fault::Foreign { owner });
+    }
+    platform::private_builder().create(&path).map_err(Fault::Io)?;
+    if is_directory(&path)? { Ok(()) } else { Err(Fault::Io(io::ErrorKind::NotFound.into())) }
+}
+
+/// Whether a private directory is there. Looks only.
+///
+/// # Errors
+/// [`Fault`]: it is there and must not be used.
+pub fn is_directory(path: &Path) -> Result<bool, Fault> {
+    let metadata = match bare(path).symlink_metadata() {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(Fault::Io(error)),
+    };
+    match (metadata.is_symlink(), metadata.is_dir()) {
+        (true, _) => Err(Fault::Link),
+        (false, false) => Err(Fault::NotADirectory),
+        (false, true) => platform::judge(&metadata).map(|()| true),
+    }
+}
+
+/// Without a slash at its end, which would lead through a link.
+fn bare(path: &Path) -> PathBuf {
+    path.components().collect()
+}
+
+fn judge_file(file: &File) -> Result<Metadata, Fault> {
+    let metadata = file.metadata().map_err(Fault::Io)?;
+    match (metadata.is_symlink(), metadata.is_file()) {
+        (true, _) => Err(Fault::Link),
+        (false, false) => Err(Fault::NotAFile),
+        (false, true) => platform::judge(&metadata).map(|()| metadata),
+    }
+}
+
+fn refused(path: &Path, error: io::Error) -> Fault {
+    if path.is_symlink() { Fault::Link } else { Fault::Io(error) }
+}
+
+/// Owner of a place that root should leave alone.
+fn not_roots(place: &Metadata) -> Option<u32> {
+    match platform::judge(place) {
+        Err(Fault::Foreign { owner }) if platform::is_root() => Some(owner),
+        _ => None,
+    }
+}
+
+#[cfg(unix)]
+mod platform {
+    use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+
+    use super::*;
+
+    /// Without following a link, waiting for a pipe's other end or taking a terminal; what is made is 0600.
+    pub(super) fn without_links(options: &mut OpenOptions) -> &mut OpenOptions {
+        options.mode(0o600).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY)
+    }
+
+    pub(super) fn private_builder() -> DirBuilder {
+        let mut builder = DirBuilder::new();
+        builder.recursive(true).mode(0o700);
+        builder
+    }
+
+    pub(super) fn judge(metadata: &Metadata) -> Result<(), Fault> {
+        let (owner, mode) = (metadata.uid(), metadata.mode() & 0o7777);
+        if owner != rustix::process::geteuid().as_raw() {
+            return Err(Fault::Foreign { owner });
+        }
+        if mode & 0o077 != 0 { Err(Fault::Shared { mode }) } else { Ok(()) }
+    }
+
+    pub(super) fn is_root() -> bool {
+        rustix::process::geteuid().is_root()
+    }
+
+    pub(super) fn put(file: NamedTempFile, path: &Path) -> io::Result<()> {
+        file.persist(path).map(drop).map_err(|failed| failed.error)
+    }
+}
+
+#[cfg(not(unix))]
+mod platform {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Others may have the old file open, a virus scanner among them: so often it is tried again.
+    const ATTEMPTS: u32 = 5;
+
+    #[cfg(windows)]
+    pub(super) fn without_links(options: &mut OpenOptions) -> &mut OpenOptions {
+        use std::os::windows::fs::OpenOptionsExt as _;
+        /// Opens a link itself, which [`judge_file`] then refuses.
+        const FILE_FLAG_OPEN_REPARSE_POINT: u32 = 0x0020_0000;
+        options.custom_flags(FILE_FLAG_OPEN_REPARSE_POINT)
+    }
+
+    #[cfg(not(windows))]
+    pub(super) fn without_links(options: &mut OpenOptions) -> &mut OpenOptions {
+        options
+    }
+
+    pub(super) fn private_builder() -> DirBuilder {
+        let mut builder = DirBuilder::new();
+        builder.recursive(true);
+        builder
+    }
+
+    pub(super) fn judge(_metadata: &Metadata) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    pub(super) fn is_root() -> bool {
+        false
+    }
+
+    pub(super) fn put(mut file: NamedTempFile, path: &Path) -> io::Result<()> {
+        for _ in 1..ATTEMPTS {
+            match file.persist(path) {
+                Ok(_) => return Ok(()),
+                Err(failed) => file = failed.file,
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        file.persist(path).map(drop).map_err(|failed| failed.error)
+    }
+}
