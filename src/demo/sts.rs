@@ -17,10 +17,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+pub use answer::Refusal;
 pub use certificate::CertificateError;
 pub use principal::Principal;
 
@@ -33,6 +35,8 @@ use registry::Registry;
 pub enum Behaviour {
     /// Every connection is reset, those that are open too.
     Down,
+    /// Honest, but for the requests that these answer.
+    Except(Exceptions),
     /// Requests are taken and answered honestly only once the behaviour changes.
     Hang,
     /// Checks each signature and says who signed.
@@ -45,6 +49,10 @@ pub enum Behaviour {
     /// 400 with code `Throttling`.
     Throttle,
 }
+
+/// Answers instead of the honest one, to the requests that they are for.
+#[derive(Clone)]
+pub struct Exceptions(Arc<dyn Fn(&SeenRequest) -> Option<Scripted> + Send + Sync>);
 
 /// An answer written by hand.
 #[derive(Clone, Debug)]
@@ -148,6 +156,14 @@ impl Sts {
         self.registry.expire(access_key_id);
     }
 
+    /// Who signed a request for another `service` of this AWS, such as `eks`.
+    ///
+    /// # Errors
+    /// [`Refusal`], as for a call of its own.
+    pub fn signer(&self, service: &str, parts: &Parts, body: &[u8]) -> Result<Principal, Refusal> {
+        self.registry.signer(service, parts, body)
+    }
+
     /// Changes the behaviour, for requests that hang too.
     pub fn behave(&self, behaviour: Behaviour) {
         self.registry.behave(behaviour);
@@ -183,6 +199,17 @@ impl Sts {
     }
 }
 
+impl Exceptions {
+    /// `answer` is asked for each request; `None` leaves it to the honest STS.
+    pub fn new(answer: impl Fn(&SeenRequest) -> Option<Scripted> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(answer))
+    }
+
+    fn answer(&self, request: &SeenRequest) -> Option<Scripted> {
+        (self.0)(request)
+    }
+}
+
 impl Scripted {
     /// A status and a JSON body.
     #[must_use]
@@ -196,6 +223,12 @@ impl Scripted {
         let mut headers = HeaderMap::new();
         headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(content_type));
         Self { status, headers, body: body.into(), stalls: false }
+    }
+}
+
+impl fmt::Debug for Exceptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Exceptions")
     }
 }
 

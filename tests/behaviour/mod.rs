@@ -9,6 +9,7 @@ mod cli;
 mod cli_live;
 mod config;
 mod config_files;
+mod credential_sources;
 mod demo;
 mod denial;
 mod deny;

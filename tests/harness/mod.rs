@@ -1,6 +1,7 @@
 //! What tests stand on.
 
 pub(crate) mod authority;
+pub(crate) mod aws;
 pub(crate) mod bridge;
 pub(crate) mod cluster;
 pub(crate) mod desk;

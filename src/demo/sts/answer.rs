@@ -8,7 +8,7 @@ use super::Principal;
 
 /// Why the embedded STS refuses; codes as the real one's.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub(super) enum Refusal {
+pub enum Refusal {
     /// The scope, the date or the algorithm cannot be read.
     #[error("the signature's parts are incomplete or contradict each other")]
     IncompleteSignature,
@@ -42,7 +42,9 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    const fn code(self) -> &'static str {
+    /// AWS's error code.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
         match self {
             Self::ExpiredToken => "ExpiredToken",
             Self::IncompleteSignature => "IncompleteSignature",

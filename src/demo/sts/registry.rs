@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Method, Response, header};
+use http::{HeaderValue, Method, Response, header};
 use secrecy::ExposeSecret;
 use tokio::sync::watch;
 
@@ -19,7 +19,7 @@ use crate::clock::{Clock, UnixSeconds};
 /// Requests kept for tests to look at.
 const KEPT_REQUESTS: usize = 64;
 
-/// Life of an assumed role's keys.
+/// Life of an assumed role's keys, unless the call asks for another.
 const SESSION_SECONDS: i64 = 3600;
 
 pub(super) struct Registry {
@@ -125,15 +125,31 @@ impl Registry {
     fn judge(&self, parts: &Parts, body: &[u8], as_json: bool) -> Result<Response<Bytes>, Refusal> {
         let query = pairs(parts.uri.query().unwrap_or_default());
         let presigned = parts.method == Method::GET && parts.uri.path() == "/";
-        let claim = if presigned { Claim::from_query(&query)? } else { Claim::from_headers(parts)? };
-        let principal = self.principal(&claim.access_key_id)?;
-        claim.verify(parts, body, &principal, self.clock.now())?;
+        let claim = if presigned { Claim::from_query("sts", &query)? } else { Claim::from_headers("sts", parts)? };
+        let principal = self.proven(&claim, parts, body)?;
         let form = if presigned { query } else { pairs(&String::from_utf8_lossy(body)) };
         match find(&form, "Action") {
             Some("GetCallerIdentity") => Ok(answer::caller_identity(&principal, as_json)),
             Some("AssumeRole") if !presigned => self.assume_role(&form),
             _ => Err(Refusal::InvalidAction),
         }
+    }
+
+    /// Who signed a request for another service.
+    pub(super) fn signer(&self, service: &str, parts: &Parts, body: &[u8]) -> Result<Principal, Refusal> {
+        self.proven(&Claim::from_headers(service, parts)?, parts, body)
+    }
+
+    /// The clock's hour as HTTP writes it.
+    pub(super) fn date(&self) -> Option<HeaderValue> {
+        let now = jiff::Timestamp::from_second(self.clock.now().0).ok()?;
+        HeaderValue::from_str(&now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()).ok()
+    }
+
+    fn proven(&self, claim: &Claim, parts: &Parts, body: &[u8]) -> Result<Principal, Refusal> {
+        let principal = self.principal(&claim.access_key_id)?;
+        claim.verify(parts, body, &principal, self.clock.now())?;
+        Ok(principal)
     }
 
     fn principal(&self, access_key_id: &str) -> Result<Principal, Refusal> {
@@ -159,7 +175,8 @@ impl Registry {
         session.user_id = format!("{role_id}:{session_name}");
         let token = session.session_token.as_ref().map(|token| token.expose_secret().to_owned()).unwrap_or_default();
         let secret = session.secret_access_key.expose_secret().to_owned();
-        let expiration = rfc3339(self.clock.now().plus(SESSION_SECONDS));
+        let life = find(form, "DurationSeconds").and_then(|seconds| seconds.parse().ok()).unwrap_or(SESSION_SECONDS);
+        let expiration = rfc3339(self.clock.now().plus(life));
         let response = answer::assumed_role(&session, &secret, &token, &expiration);
         self.add(session);
         Ok(response)

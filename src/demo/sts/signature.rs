@@ -28,6 +28,7 @@ pub(super) type Pairs = Vec<(String, String)>;
 /// What a request says about its signature.
 pub(super) struct Claim {
     pub(super) access_key_id: String,
+    service: String,
     date: String,
     region: String,
     signature: String,
@@ -38,15 +39,16 @@ pub(super) struct Claim {
 
 impl Claim {
     /// From the query of a presigned URL.
-    pub(super) fn from_query(query: &Pairs) -> Result<Self, Refusal> {
+    pub(super) fn from_query(service: &str, query: &Pairs) -> Result<Self, Refusal> {
         let value = |name: &str| find(query, name).ok_or(Refusal::MissingAuthentication);
         if value("X-Amz-Algorithm")? != "AWS4-HMAC-SHA256" {
             return Err(Refusal::IncompleteSignature);
         }
-        let (access_key_id, region) = scope(value("X-Amz-Credential")?, value("X-Amz-Date")?)?;
+        let (access_key_id, region) = scope(service, value("X-Amz-Credential")?, value("X-Amz-Date")?)?;
         let expires = value("X-Amz-Expires")?.parse().map_err(|_| Refusal::IncompleteSignature)?;
         Ok(Self {
             access_key_id,
+            service: service.to_owned(),
             region,
             date: value("X-Amz-Date")?.to_owned(),
             signature: value("X-Amz-Signature")?.to_owned(),
@@ -57,7 +59,7 @@ impl Claim {
     }
 
     /// From the headers of an SDK's call.
-    pub(super) fn from_headers(parts: &Parts) -> Result<Self, Refusal> {
+    pub(super) fn from_headers(service: &str, parts: &Parts) -> Result<Self, Refusal> {
         let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
         let authorization = header("authorization").ok_or(Refusal::MissingAuthentication)?;
         let fields = authorization.strip_prefix("AWS4-HMAC-SHA256 ").ok_or(Refusal::IncompleteSignature)?;
@@ -66,9 +68,10 @@ impl Claim {
             pieces.find(|(key, _)| *key == name).map(|(_, value)| value).ok_or(Refusal::IncompleteSignature)
         };
         let date = header("x-amz-date").ok_or(Refusal::IncompleteSignature)?;
-        let (access_key_id, region) = scope(field("Credential")?, date)?;
+        let (access_key_id, region) = scope(service, field("Credential")?, date)?;
         Ok(Self {
             access_key_id,
+            service: service.to_owned(),
             region,
             date: date.to_owned(),
             signature: field("Signature")?.to_owned(),
@@ -121,7 +124,7 @@ impl Claim {
         let params = v4::SigningParams::builder()
             .identity(&identity)
             .region(&self.region)
-            .name("sts")
+            .name(&self.service)
             .time(time)
             .settings(settings)
             .build()
@@ -173,12 +176,12 @@ pub(super) fn find<'p>(pairs: &'p Pairs, name: &str) -> Option<&'p str> {
     pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
 }
 
-/// Key id and region of `<key id>/<yyyymmdd>/<region>/sts/aws4_request`.
-fn scope(credential: &str, date: &str) -> Result<(String, String), Refusal> {
+/// Key id and region of `<key id>/<yyyymmdd>/<region>/<service>/aws4_request`.
+fn scope(service: &str, credential: &str, date: &str) -> Result<(String, String), Refusal> {
     let pieces: Vec<&str> = credential.split('/').collect();
     match pieces.as_slice() {
-        [key_id, day, region, "sts", "aws4_request"]
-            if date.strip_prefix(day).is_some_and(|rest| rest.starts_with('T')) =>
+        [key_id, day, region, of, "aws4_request"]
+            if *of == service && date.strip_prefix(day).is_some_and(|rest| rest.starts_with('T')) =>
         {
             Ok(((*key_id).to_owned(), (*region).to_owned()))
         }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::request::Parts;
+use http::{Request, Response, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Body, Frame, Incoming};
 use hyper::service::service_fn;
@@ -90,13 +91,14 @@ struct WentDown;
 async fn exchange(registry: Arc<Registry>, request: Request<Incoming>) -> Result<Response<Answer>, WentDown> {
     let (parts, body) = request.into_parts();
     let body = Limited::new(body, MAX_BODY).collect().await.map_err(|_| WentDown)?.to_bytes();
-    let _in_flight = registry.took(SeenRequest {
+    let request = SeenRequest {
         method: parts.method.clone(),
         uri: parts.uri.clone(),
         headers: parts.headers.clone(),
         body: body.clone(),
         version: parts.version,
-    });
+    };
+    let _in_flight = registry.took(request.clone());
     let mut changes = registry.behaviour();
     loop {
         let now = changes.borrow_and_update().clone();
@@ -106,17 +108,33 @@ async fn exchange(registry: Arc<Registry>, request: Request<Incoming>) -> Result
                 changes.changed().await.map_err(|_| WentDown)?;
                 continue;
             }
-            Behaviour::Honest => Ok(registry.answer(&parts, &body).map(Answer::whole)),
+            Behaviour::Except(exceptions) => Ok(match exceptions.answer(&request) {
+                Some(scripted) => dated(written(scripted), &registry),
+                None => honest(&registry, &parts, &body),
+            }),
+            Behaviour::Honest => Ok(honest(&registry, &parts, &body)),
             Behaviour::Scripted(scripted) => Ok(written(scripted)),
             Behaviour::Slow(delay) => {
                 pause(delay).await;
-                Ok(registry.answer(&parts, &body).map(Answer::whole))
+                Ok(honest(&registry, &parts, &body))
             }
             Behaviour::Throttle => {
                 Ok(answer::refused(Refusal::Throttling, registry::wants_json(&parts)).map(Answer::whole))
             }
         };
     }
+}
+
+fn honest(registry: &Registry, parts: &Parts, body: &[u8]) -> Response<Answer> {
+    dated(registry.answer(parts, body).map(Answer::whole), registry)
+}
+
+/// The Date header says what the clock says that signatures are judged by.
+fn dated(mut response: Response<Answer>, registry: &Registry) -> Response<Answer> {
+    if let Some(date) = registry.date() {
+        response.headers_mut().insert(header::DATE, date);
+    }
+    response
 }
 
 fn written(Scripted { status, headers, body, stalls }: Scripted) -> Response<Answer> {
