@@ -73,11 +73,7 @@ pub fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Fault> {
 /// # Errors
 /// [`Fault`].
 pub fn read_with_metadata(path: &Path) -> Result<Option<(Zeroizing<Vec<u8>>, Metadata)>, Fault> {
-    let file = match platform::without_links(OpenOptions::new().read(true)).open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(refused(path, error)),
-    };
+    let Some(file) = open_to_read(path)? else { return Ok(None) };
     let metadata = judge_file(&file)?;
     if metadata.len() > LARGEST {
         return Err(Fault::TooLarge);
@@ -113,6 +109,32 @@ pub fn open(path: &Path) -> Result<File, Fault> {
     let file = platform::without_links(&mut options).open(path).map_err(|error| refused(path, error))?;
     judge_file(&file)?;
     Ok(file)
+}
+
+/// Opens a private file to read; `None` when there is none.
+///
+/// # Errors
+/// [`Fault`].
+pub fn open_to_read(path: &Path) -> Result<Option<File>, Fault> {
+    match platform::without_links(OpenOptions::new().read(true)).open(path) {
+        Ok(file) => judge_file(&file).map(|_| Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(refused(path, error)),
+    }
+}
+
+/// Makes the directories above a file that are missing, private ones; those that are there may be anybody's.
+///
+/// Root makes no way to a file in a place of someone else, which would then hold a file that they cannot use.
+///
+/// # Errors
+/// [`Fault`], about the directory.
+pub fn make_way(file: &Path) -> Result<(), Fault> {
+    let above = file.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match above.metadata() {
+        Ok(there) => not_roots(&there).map_or(Ok(()), |owner| Err(Fault::Foreign { owner })),
+        Err(_) => directory(above),
+    }
 }
 
 /// Makes a private directory, with those above it that are missing, unless it is there; judges it in any case.
