@@ -3,6 +3,7 @@
 //! Results go to stdout, all else to stderr. Exit codes: 0 good, 1 failed or found something, 2 usage, 130 interrupted;
 //! usage is 1 for `token` and under the reference's name, as scripts around it expect.
 
+mod again;
 mod cache;
 mod check;
 mod completion;

@@ -7,8 +7,10 @@ use std::fmt::Display;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
+use serde::Serialize;
 
 use super::Exit;
+use crate::config::flags::DataFormat;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const HINT: Style = AnsiColor::Cyan.on_default().bold();
@@ -21,6 +23,24 @@ pub(super) fn data(text: &str) -> Exit {
         Ok(()) => Exit::Good,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Good,
         Err(error) => fail(format_args!("standard output cannot be written: {error}")),
+    }
+}
+
+/// Writes `answer` in the format that was asked for; `table` makes the one for people, which may hold colours: they
+/// reach terminals only.
+pub(super) fn shown(answer: &impl Serialize, format: DataFormat, table: impl FnOnce() -> String) -> Exit {
+    let text = match format {
+        DataFormat::Json => serde_json::to_string_pretty(answer).map_err(|error| error.to_string()),
+        DataFormat::Yaml => serde_saphyr::to_string(answer).map_err(|error| error.to_string()),
+        DataFormat::Table => {
+            let mut plain = anstream::AutoStream::new(Vec::new(), anstream::AutoStream::choice(&io::stdout()));
+            let written = plain.write_all(table().as_bytes()).map_err(|error| error.to_string());
+            written.map(|()| String::from_utf8_lossy(&plain.into_inner()).into_owned())
+        }
+    };
+    match text {
+        Ok(text) => data(&format!("{}\n", text.trim_end())),
+        Err(error) => fail(format_args!("the answer cannot be written: {error}")),
     }
 }
 

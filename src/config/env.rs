@@ -163,6 +163,12 @@ impl Env {
     }
 }
 
+/// Whether a variable has this value now.
+#[must_use]
+pub fn holds(name: &str, value: &str) -> bool {
+    variable(name).as_deref() == Some(value)
+}
+
 /// Where kubectl looks for `.kube`.
 fn home(one: &impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
     if !cfg!(windows) {

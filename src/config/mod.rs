@@ -3,6 +3,7 @@
 //! Precedence: explicit flag, then environment, then config file, then default.
 
 pub mod client_keys;
+pub mod context;
 pub mod env;
 pub mod exec_entry;
 pub mod feature_gates;

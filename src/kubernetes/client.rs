@@ -234,7 +234,11 @@ impl Client {
         if !status.is_success() {
             let said: Status = serde_json::from_slice(body).unwrap_or_default();
             let words: String = said.message.chars().filter(|c| !c.is_control()).take(LONGEST_MESSAGE).collect();
-            return Err(refused(if words.is_empty() { "no words of a Kubernetes API server".to_owned() } else { words }));
+            return Err(refused(if words.is_empty() {
+                "no words of a Kubernetes API server".to_owned()
+            } else {
+                words
+            }));
         }
         serde_json::from_slice(body).map_err(|_fault| refused("it is not what a Kubernetes API server says".to_owned()))
     }

@@ -114,18 +114,20 @@ impl KubeconfigFiles {
         let all = || names(merged.contexts.iter().map(|context| &context.name));
         let current = merged.current_context.as_deref().filter(|name| !name.is_empty());
         let Some(name) = name.or(current) else { return Err(ContextError::NoneCurrent { known: all() }) };
-        let missing =
-            |kind, name: &str, known| ContextError::NotFound { kind, name: name.to_owned(), known };
+        let missing = |kind, name: &str, known| ContextError::NotFound { kind, name: name.to_owned(), known };
         let context = merged.contexts.iter().find(|context| context.name == name);
-        let context = context.and_then(|named| named.context.as_ref()).ok_or_else(|| missing("context", name, all()))?;
+        let context =
+            context.and_then(|named| named.context.as_ref()).ok_or_else(|| missing("context", name, all()))?;
         let cluster = merged.clusters.iter().find(|cluster| cluster.name == context.cluster);
         let cluster = cluster.filter(|named| named.cluster.is_some()).ok_or_else(|| {
             missing("cluster", &context.cluster, names(merged.clusters.iter().map(|cluster| &cluster.name)))
         })?;
         let user_name = context.user.as_deref().unwrap_or_default();
-        let user = merged.auth_infos.iter().find(|user| user.name == user_name).ok_or_else(|| {
-            missing("user", user_name, names(merged.auth_infos.iter().map(|user| &user.name)))
-        })?;
+        let user = merged
+            .auth_infos
+            .iter()
+            .find(|user| user.name == user_name)
+            .ok_or_else(|| missing("user", user_name, names(merged.auth_infos.iter().map(|user| &user.name))))?;
         let none = AuthInfo::default();
         let user = user.auth_info.as_ref().unwrap_or(&none);
         Ok(Context {
@@ -221,7 +223,9 @@ fn other_credentials(user: &AuthInfo) -> Vec<&'static str> {
 fn reason(error: &KubeconfigError) -> String {
     match error {
         KubeconfigError::Parse(fault) => match fault.location() {
-            Some(place) => format!("line {}, column {} is not what a kubeconfig holds there", place.line(), place.column()),
+            Some(place) => {
+                format!("line {}, column {} is not what a kubeconfig holds there", place.line(), place.column())
+            }
             None => "it is not a kubeconfig in YAML or JSON".to_owned(),
         },
         other => other.source().map_or_else(|| other.to_string(), ToString::to_string),
@@ -239,5 +243,9 @@ fn listed(names: &[String]) -> String {
 
 fn looked_for(paths: &[PathBuf]) -> String {
     let quoted: Vec<String> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
-    if quoted.is_empty() { "KUBECONFIG and the home directory, which are not set".to_owned() } else { quoted.join(", ") }
+    if quoted.is_empty() {
+        "KUBECONFIG and the home directory, which are not set".to_owned()
+    } else {
+        quoted.join(", ")
+    }
 }
