@@ -27,7 +27,11 @@ pub(super) fn run(flags: &GetToken, word: &str, call: &Call) -> Exit {
     };
     let outcome = match get_token(&settings, &Clock::system()) {
         Ok(outcome) => outcome,
-        Err(error) => return failed(&output::chain(&error)),
+        Err(error) => {
+            let exit = failed(&output::chain(&error));
+            output::hint(error.remedy());
+            return exit;
+        }
     };
     for note in &outcome.notes {
         output::line(format_args!("note: {note}"));

@@ -5,27 +5,23 @@ use std::time::Duration;
 use aws_config::imds::region::ImdsRegionProvider;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{AppName, BehaviorVersion, Region};
+use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use aws_credential_types::credential_feature::AwsCredentialFeature;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 
+use super::caller::{Sts, retries, timeouts};
+use super::origin::Origin;
 use super::presign::seconds_since_epoch;
-use super::words::{refusal, spoken};
-use super::{EndpointForm, GetTokenError, KeySource, Role, SessionName, StsEndpoint};
+use super::words::{Refusal, spoken};
+use super::{EndpointForm, GetTokenError, KeySource, Role, RoleRefused, SessionName, StsEndpoint};
 use crate::aws::SdkHttp;
 use crate::clock::{Clock, UnixSeconds};
 use crate::iam::forward_session_name;
 
-/// Attempts at one call: a person waits for the answer.
-const MAX_ATTEMPTS: u32 = 2;
-
-/// Connecting to AWS, and one attempt at a call.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long STS may take to say who we are.
+const CALLER_LIMIT: Duration = Duration::from_secs(5);
 
 /// How long the keys of an assumed role live, seconds: the least AWS gives, and all a token needs.
 const ROLE_LIFE: i32 = 900;
@@ -47,7 +43,7 @@ pub(super) struct Providers<'s> {
 }
 
 /// Keys, and whether the instance metadata service gave them (then it is asked for the region, too).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Base {
     pub(super) credentials: Credentials,
     pub(super) source: KeySource,
@@ -104,34 +100,47 @@ impl Providers<'_> {
 
     fn failed(&self, error: &CredentialsError) -> GetTokenError {
         match (error, self.profile) {
-            (CredentialsError::CredentialsNotLoaded(_), None) => GetTokenError::NoCredentials,
-            (_, Some(profile)) => GetTokenError::Profile { profile: profile.to_owned(), why: spoken(error) },
-            (_, None) => match spoken(error) {
-                words if words.contains("IMDS") => GetTokenError::Metadata(words),
-                words => GetTokenError::Credentials(words),
+            (CredentialsError::CredentialsNotLoaded(_), None) => GetTokenError::NoCredentials {
+                tried: vec![spoken(error)],
+                profiles: Vec::new(),
+                is_metadata_silent: false,
             },
+            (_, profile) => {
+                GetTokenError::Profile { profile: profile.unwrap_or("default").to_owned(), why: spoken(error) }
+            }
         }
     }
 }
 
 /// The keys of `role`, lent to the owner of `base`.
 pub(super) async fn assume(
-    base: Credentials,
+    base: Base,
     role: &Role,
     endpoint: &StsEndpoint,
     http: SdkHttp,
     clock: &Clock,
 ) -> Result<Credentials, GetTokenError> {
-    let sts = client(base, endpoint, http);
+    let sts = Sts::new(base.credentials, endpoint, http, clock);
     let session_name = match &role.session_name {
         SessionName::Given(name) => name.clone(),
-        SessionName::Forwarded => match forwarded(&sts).await? {
+        SessionName::Forwarded => match forwarded(&sts, base.source).await? {
             Some(name) => name,
             None => made_up(clock),
         },
         SessionName::OfCaller | SessionName::Random => made_up(clock),
     };
+    let refused = |refusal| {
+        GetTokenError::AssumeRole(Box::new(RoleRefused {
+            role: role.arn.clone(),
+            caller: None,
+            origin: Origin::of(base.source),
+            mfa_serial: None,
+            has_external_id: role.external_id.is_some(),
+            refusal,
+        }))
+    };
     let answer = sts
+        .client
         .assume_role()
         .role_arn(&role.arn)
         .role_session_name(session_name)
@@ -139,15 +148,8 @@ pub(super) async fn assume(
         .duration_seconds(ROLE_LIFE)
         .send()
         .await
-        .map_err(|error| {
-            let (code, why) = refusal(&error);
-            GetTokenError::AssumeRole { role: role.arn.clone(), code, why }
-        })?;
-    let keys = answer.credentials.ok_or_else(|| GetTokenError::AssumeRole {
-        role: role.arn.clone(),
-        code: "bad answer".to_owned(),
-        why: "STS sent no keys".to_owned(),
-    })?;
+        .map_err(|error| refused(sts.refusal(&error)))?;
+    let keys = answer.credentials.ok_or_else(|| refused(Refusal::silence(endpoint.origin(), "STS sent no keys")))?;
     let mut builder = Credentials::builder()
         .access_key_id(keys.access_key_id)
         .secret_access_key(keys.secret_access_key)
@@ -158,35 +160,14 @@ pub(super) async fn assume(
 }
 
 /// Session name of the caller; `None` when it is no session.
-async fn forwarded(sts: &aws_sdk_sts::Client) -> Result<Option<String>, GetTokenError> {
-    let answer = sts.get_caller_identity().send().await.map_err(|error| {
-        let (code, why) = refusal(&error);
-        GetTokenError::CallerIdentity { code, why }
+async fn forwarded(sts: &Sts, source: KeySource) -> Result<Option<String>, GetTokenError> {
+    let caller = sts.caller(CALLER_LIMIT).await.map_err(|refusal| GetTokenError::CallerIdentity {
+        origin: Box::new(Origin::of(source)),
+        refusal: Box::new(refusal),
     })?;
-    Ok(answer.user_id().and_then(forward_session_name).filter(|name| !name.is_empty()).map(str::to_owned))
+    Ok(forward_session_name(&caller.user_id).filter(|name| !name.is_empty()).map(str::to_owned))
 }
 
 fn made_up(clock: &Clock) -> String {
     format!("iam-bridge-{}", clock.now().0)
-}
-
-fn client(base: Credentials, endpoint: &StsEndpoint, http: SdkHttp) -> aws_sdk_sts::Client {
-    let mut config = aws_sdk_sts::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new(endpoint.signing_region().to_owned()))
-        .endpoint_url(endpoint.origin())
-        .credentials_provider(base)
-        .retry_config(retries())
-        .timeout_config(timeouts())
-        .http_client(http);
-    config.set_app_name(AppName::new("iam-bridge").ok());
-    aws_sdk_sts::Client::from_conf(config.build())
-}
-
-fn retries() -> RetryConfig {
-    RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS)
-}
-
-fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT).build()
 }

@@ -12,7 +12,6 @@ use super::profile::Profiles;
 use super::{EndpointError, EndpointForm, GetTokenError, KeySettings, StsEndpoint};
 use crate::aws::SdkHttp;
 use crate::clock::Clock;
-use crate::iam::Arn;
 
 /// Region of last resort, as in the reference.
 const DEFAULT_REGION: &str = "us-east-1";
@@ -61,19 +60,6 @@ pub enum KeySource {
     Sso,
     /// A web identity token file.
     WebIdentity,
-}
-
-/// Who STS says the keys belong to.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Caller {
-    /// As STS wrote it.
-    pub arn: String,
-    /// Twelve digits.
-    pub account: String,
-    /// `AROA…:session`, `AIDA…`.
-    pub user_id: String,
-    /// Seconds this machine's clock is ahead of AWS's, by the answer's Date header; negative when behind.
-    pub clock_ahead: Option<i64>,
 }
 
 /// Finds keys. Blocks until AWS has answered, if it must be asked; `before_asking` is called before a person is.
@@ -126,15 +112,6 @@ pub fn load(settings: &KeySettings, before_asking: &dyn Fn(), clock: &Clock) -> 
     })
 }
 
-/// Asks STS whose keys these are: one signed `GetCallerIdentity`.
-///
-/// # Errors
-/// [`GetTokenError::CallerIdentity`].
-pub async fn caller(keys: &Keys) -> Result<Caller, GetTokenError> {
-    let _ = keys;
-    todo!()
-}
-
 impl KeySource {
     /// In words, for people.
     #[must_use]
@@ -156,15 +133,6 @@ impl KeySource {
     #[must_use]
     pub const fn may_change_unseen(self) -> bool {
         matches!(self, Self::Container | Self::CredentialProcess | Self::Imds)
-    }
-}
-
-impl Caller {
-    /// What a role mapping compares, if the ARN can be read.
-    #[must_use]
-    pub fn canonical_arn(&self) -> Option<String> {
-        let _ = Arn::parse(&self.arn);
-        todo!()
     }
 }
 
@@ -193,7 +161,7 @@ async fn ask(
         if place.region.is_none() && base.source == KeySource::Imds { providers.imds_region().await } else { None };
     let endpoint = place.endpoint(imds_region.as_deref())?;
     let credentials = match &settings.role {
-        Some(role) => credentials::assume(base.credentials, role, &endpoint, http.clone(), clock).await?,
+        Some(role) => credentials::assume(base.clone(), role, &endpoint, http.clone(), clock).await?,
         None => base.credentials,
     };
     Ok((credentials, base.source, endpoint))

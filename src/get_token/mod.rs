@@ -10,6 +10,7 @@
 //! are signed with at once: no runtime, thread, socket or trust root. Everything else goes through aws-config on a
 //! current-thread runtime.
 
+mod caller;
 mod credential_cache;
 mod credentials;
 mod endpoint;
@@ -17,21 +18,25 @@ mod error;
 mod exec_credential;
 mod kept_keys;
 mod keys;
+mod origin;
 mod presign;
 mod profile;
 mod settings;
 pub mod token_cache;
 mod words;
 
+pub use caller::{Caller, caller};
 pub use endpoint::{EndpointError, EndpointForm, StsEndpoint};
-pub use error::GetTokenError;
+pub use error::{GetTokenError, MfaFault, RoleRefused};
 pub use exec_credential::{ApiVersion, RenderError, Shape, is_interactive, render};
-pub use keys::{Caller, KeySource, Keys, caller, load as load_keys};
+pub use keys::{KeySource, Keys, load as load_keys};
+pub use origin::Origin;
 pub use presign::{PresignError, SignedToken, presign, sign};
 pub use profile::ProfileError;
 pub use settings::{
     Asking, CredentialCacheSettings, FingerprintInputs, KeySettings, Role, SessionName, Settings, TokenCacheSettings,
 };
+pub use words::Refusal;
 
 use crate::clock::Clock;
 use token_cache::TokenCache;

@@ -11,7 +11,8 @@ use aws_credential_types::Credentials;
 use aws_runtime::env_config::EnvConfigValue;
 use aws_types::os_shim_internal::{Env, Fs};
 
-use super::words::spoken;
+use super::error::names;
+use super::words::{shell_word, spoken};
 
 /// Longest chain of `source_profile` that is followed.
 const MAX_CHAIN: usize = 32;
@@ -21,25 +22,61 @@ const MAX_CHAIN: usize = 32;
 pub(super) struct Profiles(ProfileSet);
 
 /// Why the AWS config files are of no use.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum ProfileError {
-    /// A file cannot be read or parsed.
-    #[error("the AWS config files cannot be used: {0}")]
-    Unreadable(String),
+    /// Profiles build upon each other in a circle.
+    #[error("profile `{}` builds upon itself by source_profile: {}", .0.first().map(String::as_str).unwrap_or_default(), .0.join(" → "))]
+    Loop(Vec<String>),
     /// The profile asked for stands in no file.
-    #[error("profile `{profile}` is not in the AWS config files; they hold {}", names(.known))]
+    #[error("profile `{profile}` is not in the AWS config files ({files}); they hold {}", known_names(.known))]
     NotFound {
         /// The profile asked for.
         profile: String,
+        /// The files looked at.
+        files: String,
         /// The names there are, sorted.
         known: Vec<String>,
     },
-    /// The profile (or one it builds upon) assumes a role with MFA.
-    #[error(
-        "profile `{0}` needs an MFA code (`mfa_serial`), and asking for one is not available in this version; \
-         get a session with `aws sts get-session-token` or use a profile of `aws sso login`"
-    )]
-    NeedsMfa(String),
+    /// A profile builds upon one that stands in no file.
+    #[error("profile `{profile}` builds upon `{source_profile}`, which is not in the AWS config files; they hold {}", known_names(.known))]
+    NoSource {
+        /// The profile that builds.
+        profile: String,
+        /// Its `source_profile`.
+        source_profile: String,
+        /// The names there are, sorted.
+        known: Vec<String>,
+    },
+    /// A profile contradicts itself or leaves something out.
+    #[error("profile `{profile}` gives no credentials: {why}")]
+    Unfit {
+        /// The profile.
+        profile: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// A file cannot be read or parsed.
+    #[error("the AWS config files cannot be used: {0}")]
+    Unreadable(String),
+}
+
+impl ProfileError {
+    /// What to do, with the command; one line.
+    pub(super) fn remedy(&self) -> String {
+        match self {
+            Self::Loop(_) | Self::Unreadable(_) => {
+                "mend the file; AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE name others".to_owned()
+            }
+            Self::NotFound { .. } => {
+                "give one of these with `--profile P` or AWS_PROFILE, make it with `aws configure sso`, \
+                 or check AWS_CONFIG_FILE"
+                    .to_owned()
+            }
+            Self::NoSource { profile, .. } | Self::Unfit { profile, .. } => {
+                format!("mend the profile; see what it holds: `aws configure list --profile {}`", shell_word(profile))
+            }
+        }
+    }
 }
 
 impl Profiles {
@@ -102,7 +139,7 @@ impl Profiles {
         if named && self.0.get_profile(name).is_none() {
             let mut known: Vec<String> = self.0.profiles().map(str::to_owned).collect();
             known.sort_unstable();
-            return Err(ProfileError::NotFound { profile: name.to_owned(), known });
+            return Err(ProfileError::NotFound { profile: name.to_owned(), files: String::new(), known });
         }
         for _ in 0..MAX_CHAIN {
             let Some(profile) = self.0.get_profile(name) else { break };
@@ -110,7 +147,7 @@ impl Profiles {
                 break;
             }
             if profile.get("mfa_serial").is_some_and(|serial| !serial.is_empty()) {
-                return Err(ProfileError::NeedsMfa(name.to_owned()));
+                return Err(ProfileError::Unfit { profile: name.to_owned(), why: "it needs an MFA code".to_owned() });
             }
             match profile.get("source_profile") {
                 Some(source) if source != name => name = source,
@@ -121,6 +158,6 @@ impl Profiles {
     }
 }
 
-fn names(known: &[String]) -> String {
-    if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+fn known_names(known: &[String]) -> String {
+    if known.is_empty() { "none".to_owned() } else { names(known) }
 }
