@@ -121,10 +121,8 @@ impl List {
         for path in [ca_bundle, home, login_cache_directory] {
             self.present(path.as_ref(), |list, path| list.path(path));
         }
-        self.present(credential_cache.as_ref(), |list, cache| {
-            list.path(&cache.file);
-            [&cache.cluster_id, &cache.profile, &cache.role].into_iter().for_each(|text| list.word(text));
-        });
+        // Its cluster id, profile and role say nothing that is not said already, or must not count: kept keys serve all.
+        self.present(credential_cache.as_ref(), |list, cache| list.path(&cache.file));
         self.number(fingerprint.variables.len().try_into().unwrap_or(u64::MAX));
         for (name, value) in &fingerprint.variables {
             self.word(name);

@@ -4,7 +4,7 @@
 //! never stops a login.
 
 mod key;
-mod stamp;
+pub(super) mod stamp;
 
 use std::path::PathBuf;
 

@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 /// Device, inode, size, and time of the last change, ns since 1970 in two parts.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub(super) struct Stamp(u64, u64, u64, i64, i64);
+pub(in crate::get_token) struct Stamp(u64, u64, u64, i64, i64);
 
 impl Stamp {
     /// The stamp of the file that `path` leads to, links followed; `None` while there is none.
-    pub(super) fn of(path: &Path) -> Option<Self> {
+    pub(in crate::get_token) fn of(path: &Path) -> Option<Self> {
         path.metadata().ok().map(|file| of(&file))
     }
 
