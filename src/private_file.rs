@@ -6,6 +6,7 @@
 //!
 //! Windows: the access list of the person's profile directory protects them; only links and kinds are judged.
 
+use std::fmt;
 use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -51,6 +52,14 @@ pub enum Fault {
     TooLarge,
 }
 
+/// A private file that was read.
+pub struct Found {
+    /// What it holds.
+    pub bytes: Zeroizing<Vec<u8>>,
+    /// What its descriptor said.
+    pub metadata: Metadata,
+}
+
 impl Fault {
     /// Whether there is merely no place to write, as in a container with a read-only disk: nothing is wrong.
     #[must_use]
@@ -60,21 +69,28 @@ impl Fault {
     }
 }
 
+impl fmt::Debug for Found {
+    /// Its bytes may be secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Found").field("metadata", &self.metadata).finish_non_exhaustive()
+    }
+}
+
 /// What a private file holds; `None` when there is none.
 ///
 /// # Errors
 /// [`Fault`]: the file is there and must not be used.
 pub fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Fault> {
-    Ok(read_with_metadata(path)?.map(|(bytes, _)| bytes))
+    Ok(find(path)?.map(|found| found.bytes))
 }
 
 /// The same, and what the descriptor says about the file.
 ///
 /// # Errors
 /// [`Fault`].
-pub fn read_with_metadata(path: &Path) -> Result<Option<(Zeroizing<Vec<u8>>, Metadata)>, Fault> {
+pub fn find(path: &Path) -> Result<Option<Found>, Fault> {
     let Some(file) = open_to_read(path)? else { return Ok(None) };
-    let metadata = judge_file(&file)?;
+    let metadata = file.metadata().map_err(Fault::Io)?;
     if metadata.len() > LARGEST {
         return Err(Fault::TooLarge);
     }
@@ -82,7 +98,7 @@ pub fn read_with_metadata(path: &Path) -> Result<Option<(Zeroizing<Vec<u8>>, Met
     let length = usize::try_from(metadata.len()).unwrap_or_default();
     let mut bytes = Zeroizing::new(Vec::with_capacity(length.saturating_add(1)));
     file.take(LARGEST).read_to_end(&mut bytes).map_err(Fault::Io)?;
-    Ok(Some((bytes, metadata)))
+    Ok(Some(Found { bytes, metadata }))
 }
 
 /// Writes a private file whole, in place of whatever has this name.
@@ -90,7 +106,7 @@ pub fn read_with_metadata(path: &Path) -> Result<Option<(Zeroizing<Vec<u8>>, Met
 /// # Errors
 /// [`Fault::Io`].
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
-    let directory = path.parent().unwrap_or(Path::new("."));
+    let directory = path.parent().unwrap_or_else(|| Path::new("."));
     let (prefix, suffix) = UNFINISHED;
     // tempfile creates exclusively, with 0600.
     let file = tempfile::Builder::new().prefix(prefix).suffix(suffix).tempfile_in(directory);
@@ -99,16 +115,15 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
     platform::put(file, path).map_err(Fault::Io)
 }
 
-/// Opens a private file to read and write, empty when it is new: for locks and notes.
+/// Opens a private file to read and write, and makes an empty one if there is none: for locks.
 ///
 /// # Errors
 /// [`Fault`].
 pub fn open(path: &Path) -> Result<File, Fault> {
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    let file = platform::without_links(&mut options).open(path).map_err(|error| refused(path, error))?;
-    judge_file(&file)?;
-    Ok(file)
+    let file = platform::without_links(options.read(true).write(true).create(true).truncate(false)).open(path);
+    let file = file.map_err(|error| refused(path, error))?;
+    judge_file(&file).map(|_| file)
 }
 
 /// Opens a private file to read; `None` when there is none.
@@ -130,7 +145,7 @@ pub fn open_to_read(path: &Path) -> Result<Option<File>, Fault> {
 /// # Errors
 /// [`Fault`], about the directory.
 pub fn make_way(file: &Path) -> Result<(), Fault> {
-    let above = file.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let above = file.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     match above.metadata() {
         Ok(there) => not_roots(&there).map_or(Ok(()), |owner| Err(Fault::Foreign { owner })),
         Err(_) => directory(above),

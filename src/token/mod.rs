@@ -37,7 +37,7 @@ pub use presigned::PresignedRequest;
 pub use sts_host::{HostForm, Region, StsHost, StsRegion, accepted_hosts};
 
 /// What every token begins with, and its version.
-const PREFIX: &str = "k8s-aws-v1.";
+pub(crate) const PREFIX: &str = "k8s-aws-v1.";
 
 /// Largest token in bytes, prefix included.
 const LARGEST: usize = 4096;
