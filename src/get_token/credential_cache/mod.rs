@@ -33,6 +33,8 @@ pub(super) struct Recalled {
     pub(super) keys: Option<Credentials>,
     /// What stood in the way, for standard error.
     pub(super) note: Option<String>,
+    /// Whether new keys can be kept: not in a file that was refused, nor behind a lock that was waited for in vain.
+    pub(super) keeps: bool,
 }
 
 /// Why there is no caching. The words are the reference's where it has some.
@@ -59,13 +61,15 @@ enum CacheError {
 /// The cached keys, if there are any that live long enough.
 pub(super) fn recall(settings: &CredentialCacheSettings, now: UnixSeconds) -> Recalled {
     match read(settings, now) {
-        Ok(keys) => Recalled { keys, note: None },
-        Err(error) => Recalled { keys: None, note: Some(error.to_string()) },
+        Ok(keys) => Recalled { keys, note: None, keeps: true },
+        Err(error) => {
+            let keeps = matches!(error, CacheError::Missing(_) | CacheError::Damaged(_));
+            Recalled { keys: None, note: Some(error.to_string()), keeps }
+        }
     }
 }
 
-/// Keeps `keys` beside whatever else the file holds; what stood in the way is a note, in the words of [`recall`] if it
-/// is the same.
+/// Keeps `keys` beside whatever else the file holds; what stood in the way is a note.
 pub(super) fn keep(settings: &CredentialCacheSettings, keys: &Credentials, now: UnixSeconds) -> Option<String> {
     write(settings, keys, now).err().map(|error| error.to_string())
 }
