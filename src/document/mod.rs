@@ -11,11 +11,13 @@
 
 mod faults;
 mod json;
+mod outline;
 mod scalar;
 mod tape;
 mod yaml;
 
 pub use faults::{Faults, Place, cure_for_unknown, known};
+pub use outline::{Outline, OutlineMember, Shape, outline};
 pub use scalar::{Plain, Scalar};
 pub use tape::{Document, Items, Member, Members, Node, Value};
 

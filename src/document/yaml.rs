@@ -52,7 +52,7 @@ pub(super) fn parse<'t>(file: &str, text: &'t str) -> Result<Document<'t>, Vec<D
     builder.finish()
 }
 
-fn options() -> Options {
+pub(super) fn options() -> Options {
     let mut options = Options::default();
     options.set_emit_comments(false);
     options.flow_nesting_limit = MAX_DEPTH;
@@ -60,12 +60,12 @@ fn options() -> Options {
     options
 }
 
-fn place(mark: &Marker) -> Position {
+pub(super) fn place(mark: &Marker) -> Position {
     position(mark.line(), mark.col().saturating_add(1))
 }
 
 /// The parser's fault in our words where we have better ones.
-fn syntax(file: &str, error: &ScanError) -> Diagnostic {
+pub(super) fn syntax(file: &str, error: &ScanError) -> Diagnostic {
     let at = place(error.marker());
     match error.kind() {
         ErrorKind::RecursionLimitExceeded => too_deep(file, at),

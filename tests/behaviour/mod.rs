@@ -22,6 +22,7 @@ mod get_token_aws;
 mod identity;
 mod identity_cache;
 mod imds;
+mod kubeconfig_edit;
 mod mapping;
 mod mapping_entries;
 mod mapping_properties;
