@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 pub(crate) struct Proxy {
     address: SocketAddr,
     asked: Arc<Mutex<Vec<String>>>,
+    refused: Arc<Mutex<Vec<String>>>,
     task: JoinHandle<()>,
 }
 
@@ -21,17 +22,24 @@ impl Proxy {
         let address = listener.local_addr().unwrap();
         let asked: Arc<Mutex<Vec<String>>> = Arc::default();
         let seen = Arc::clone(&asked);
+        let refused: Arc<Mutex<Vec<String>>> = Arc::default();
+        let unknown = Arc::clone(&refused);
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(tunnel(client, target, Arc::clone(&seen)));
+                tokio::spawn(tunnel(client, target, Arc::clone(&seen), Arc::clone(&unknown)));
             }
         });
-        Self { address, asked, task }
+        Self { address, asked, refused, task }
     }
 
     /// For `HTTPS_PROXY`.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Tunnels to this host are refused, as when its name is not known.
+    pub(crate) fn refuse(&self, host: &str) {
+        self.refused.lock().unwrap().push(host.to_owned());
     }
 
     /// What clients wanted to reach, as `HOST:PORT`, in order.
@@ -46,7 +54,12 @@ impl Drop for Proxy {
     }
 }
 
-async fn tunnel(client: TcpStream, target: SocketAddr, seen: Arc<Mutex<Vec<String>>>) -> Option<()> {
+async fn tunnel(
+    client: TcpStream,
+    target: SocketAddr,
+    seen: Arc<Mutex<Vec<String>>>,
+    refused: Arc<Mutex<Vec<String>>>,
+) -> Option<()> {
     let mut client = BufReader::new(client);
     let mut request = String::new();
     client.read_line(&mut request).await.ok()?;
@@ -60,7 +73,13 @@ async fn tunnel(client: TcpStream, target: SocketAddr, seen: Arc<Mutex<Vec<Strin
         client.write_all(b"HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\n\r\n").await.ok()?;
         return None;
     }
-    seen.lock().unwrap().push(words.next()?.to_owned());
+    let host = words.next()?.to_owned();
+    let is_refused = refused.lock().unwrap().iter().any(|name| host.split(':').next() == Some(name));
+    seen.lock().unwrap().push(host);
+    if is_refused {
+        client.write_all(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n").await.ok()?;
+        return None;
+    }
     let mut server = TcpStream::connect(target).await.ok()?;
     client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await.ok()?;
     tokio::io::copy_bidirectional(&mut client, &mut server).await.ok()?;

@@ -30,7 +30,7 @@ use secrecy::ExposeSecret;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use super::process::iam_bridge;
+use super::process::{Said, iam_bridge};
 use super::proxy::Proxy;
 pub(crate) use eks::Cluster;
 pub(crate) use logins::{START_URL, SsoLogin};
@@ -201,6 +201,21 @@ impl Aws {
         let requests = self.sts.requests();
         let last = requests.iter().rev().find(|request| judge::action(request).as_deref() == Some(action));
         judge::form(last.unwrap_or_else(|| panic!("{action} was never asked")))
+    }
+
+    /// Panics when a program printed a secret that this AWS gave out, or a whole key id.
+    pub(crate) fn assert_no_secret(&self, said: &Said) {
+        let secrets = self.state().edit(|facts| {
+            let of = |principal: &Principal| {
+                let token = principal.session_token.as_ref().map(|token| token.expose_secret().to_owned());
+                let secret = principal.secret_access_key.expose_secret().to_owned();
+                [Some(principal.access_key_id.clone()), Some(secret), token].into_iter().flatten()
+            };
+            facts.principals.iter().flat_map(of).chain(["canary".to_owned()]).collect::<Vec<String>>()
+        });
+        for secret in secrets {
+            assert!(!said.stderr.contains(&secret), "a secret was printed: {}", said.stderr);
+        }
     }
 
     /// Writes a file below HOME and yields its path.
