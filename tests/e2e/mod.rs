@@ -4,6 +4,7 @@
 
 mod fakes;
 mod other_clients;
+mod plugin;
 mod rig;
 
 use rig::{ACCOUNT, Rig};

@@ -18,14 +18,14 @@ use crate::harness::webhook_server::WebhookServer;
 pub(super) const ACCOUNT: &str = "111122223333";
 
 /// The cluster id that tokens are signed for.
-const CLUSTER_ID: &str = "e2e.example";
+pub(super) const CLUSTER_ID: &str = "e2e.example";
 
 /// A change of the config file is seen within 2 s, and the API server keeps an answer for 10 s.
 pub(super) const SEEN: Duration = Duration::from_secs(60);
 
 /// All of it, running. Dropping the last handle ends every process.
 pub(super) struct Rig {
-    cluster: Cluster,
+    pub(super) cluster: Cluster,
     pub(super) webhook: WebhookServer,
     config: Mutex<Config>,
 }

@@ -90,6 +90,16 @@ impl Cluster {
         Err(())
     }
 
+    /// Where the API server listens.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The file with its CA.
+    pub(crate) fn ca_file(&self) -> PathBuf {
+        self.directory.path().join("ca.crt")
+    }
+
     /// kubectl as a user whose kubeconfig was written; nothing of the machine's environment but PATH.
     pub(crate) fn as_user(&self, user: &str) -> Command {
         let mut command = clean(self.binaries.join("kubectl"));
@@ -99,7 +109,7 @@ impl Cluster {
 
     /// Writes a kubeconfig; `user` holds the members of its user entry, indented by four.
     pub(crate) fn write_kubeconfig(&self, name: &str, user: &str) {
-        let ca = self.directory.path().join("ca.crt");
+        let ca = self.ca_file();
         let text = format!(
             "apiVersion: v1\nkind: Config\n\
              clusters:\n- name: e2e\n  cluster:\n    server: {}\n    certificate-authority: {}\n\

@@ -1,5 +1,6 @@
 //! What tests stand on.
 
+pub(crate) mod api_server;
 pub(crate) mod authority;
 pub(crate) mod aws;
 pub(crate) mod bridge;

@@ -1,0 +1,140 @@
+//! An API server of a few lines: it takes down the token of each request and refuses those it was told to.
+//!
+//! It knows the namespace `default`, which is enough for `kubectl get namespaces`.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use iam_bridge::clock::Clock;
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+
+use super::authority::Authority;
+
+/// It, on loopback; dropping it ends it.
+pub(crate) struct ApiServer {
+    address: SocketAddr,
+    ca_pem: String,
+    desk: Arc<Desk>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Desk {
+    seen: Mutex<Vec<String>>,
+    refused: Mutex<Option<String>>,
+}
+
+impl ApiServer {
+    /// Refuses the first token that it sees, for ever; every other one is good.
+    pub(crate) async fn start() -> Self {
+        let authority = Authority::new("fake API server");
+        let (certificate, key) = authority.leaf("127.0.0.1");
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()],
+                PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap(),
+            )
+            .unwrap();
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let desk: Arc<Desk> = Arc::default();
+        let task = tokio::spawn(serve(listener, TlsAcceptor::from(Arc::new(config)), Arc::clone(&desk)));
+        Self { address, ca_pem: authority.pem().to_owned(), desk, task }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("https://{}", self.address)
+    }
+
+    pub(crate) fn ca_pem(&self) -> &str {
+        &self.ca_pem
+    }
+
+    /// The token of each request so far, in order.
+    pub(crate) fn tokens(&self) -> Vec<String> {
+        self.desk.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Drop for ApiServer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn serve(listener: TcpListener, tls: TlsAcceptor, desk: Arc<Desk>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let (tls, desk) = (tls.clone(), Arc::clone(&desk));
+        tokio::spawn(async move {
+            let stream = TokioIo::new(tls.accept(stream).await.ok()?);
+            let service = service_fn(move |request| answer(Arc::clone(&desk), request));
+            hyper::server::conn::http1::Builder::new().serve_connection(stream, service).await.ok()
+        });
+    }
+}
+
+async fn answer(desk: Arc<Desk>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let header = request.headers().get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let token = header.strip_prefix("Bearer ").unwrap_or_default().to_owned();
+    desk.seen.lock().unwrap_or_else(PoisonError::into_inner).push(token.clone());
+    let refused =
+        desk.refused.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| token.clone()).clone();
+    if token == refused {
+        next_second().await;
+        let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 401,
+            "reason": "Unauthorized", "message": "Unauthorized"});
+        return Ok(response(StatusCode::UNAUTHORIZED, &status));
+    }
+    Ok(match document(request.uri().path()) {
+        Some(document) => response(StatusCode::OK, &document),
+        None => response(StatusCode::NOT_FOUND, &json!({"kind": "Status", "apiVersion": "v1", "code": 404})),
+    })
+}
+
+/// Tokens signed in one second are equal: what comes after a refusal must be able to differ.
+async fn next_second() {
+    let clock = Clock::system();
+    let now = clock.now();
+    let mut pulse = tokio::time::interval(Duration::from_millis(10));
+    while clock.now() == now {
+        pulse.tick().await;
+    }
+}
+
+fn document(path: &str) -> Option<Value> {
+    match path {
+        "/api" => Some(json!({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []})),
+        "/apis" => Some(json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": []})),
+        "/api/v1" => Some(json!({"kind": "APIResourceList", "groupVersion": "v1", "resources": [{
+            "name": "namespaces", "singularName": "namespace", "namespaced": false, "kind": "Namespace",
+            "verbs": ["get", "list"], "shortNames": ["ns"],
+        }]})),
+        "/api/v1/namespaces" => Some(json!({"kind": "NamespaceList", "apiVersion": "v1", "metadata": {}, "items": [
+            {"metadata": {"name": "default"}},
+        ]})),
+        _ => None,
+    }
+}
+
+fn response(status: StatusCode, document: &Value) -> Response<Full<Bytes>> {
+    let response = Response::builder().status(status).header("content-type", "application/json");
+    response.body(Full::from(document.to_string())).unwrap()
+}
