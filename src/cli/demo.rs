@@ -1,7 +1,6 @@
 //! `demo`: the whole path on this machine.
 
-use tokio::signal::unix::{SignalKind, signal};
-
+use super::signals::End;
 use super::{Exit, output};
 use crate::config::flags::{Demo, ReportFormat};
 use crate::demo;
@@ -39,11 +38,8 @@ async fn play(flags: Demo) -> Result<Exit, demo::DemoError> {
     Ok(if report.as_expected { exit } else { Exit::Failed })
 }
 
-/// Waits for Ctrl-C or SIGTERM: both must remove the folder, which holds a key.
+/// Waits to be told to end: the folder, which holds a key, must be removed then.
 async fn stopped() -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-        _ = terminate.recv() => Ok(()),
-    }
+    End::listen()?.asked().await;
+    Ok(())
 }

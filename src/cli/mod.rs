@@ -16,6 +16,7 @@ mod kubeconfig;
 mod output;
 mod proof;
 mod server;
+mod signals;
 mod usage;
 mod verify;
 mod version;

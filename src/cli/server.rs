@@ -1,12 +1,12 @@
 //! `server`: the webhook, until a signal ends it.
 //!
-//! First SIGTERM or SIGINT drains and exits 0, a second one exits at once. SIGHUP re-reads files.
+//! First SIGTERM or SIGINT drains and exits 0, a second one exits at once. SIGHUP re-reads files. What stands for them on
+//! Windows: `signals`.
 
 use std::future::Future;
 use std::io;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
-
+use super::signals::{End, Reload};
 use super::{Call, Exit, output, version};
 use crate::aws::Connector;
 use crate::clock::Clock;
@@ -81,27 +81,21 @@ async fn serve(resolved: Resolved) -> Exit {
 
 /// The signals a server knows.
 struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    hang_up: Signal,
+    end: End,
+    reload: Reload,
 }
 
 impl Signals {
     fn listen() -> io::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hang_up: signal(SignalKind::hangup())?,
-        })
+        Ok(Self { end: End::listen()?, reload: Reload::listen()? })
     }
 
     /// Waits for the end, and re-reads files in between.
     async fn until_ended(&mut self, running: &Running) {
         loop {
             tokio::select! {
-                _ = self.interrupt.recv() => return,
-                _ = self.terminate.recv() => return,
-                _ = self.hang_up.recv() => {
+                () = self.end.asked() => return,
+                () = self.reload.asked() => {
                     tracing::info!("hang-up received, reading files anew");
                     running.reload();
                 }
@@ -113,8 +107,7 @@ impl Signals {
     async fn unless_ended<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             done = work => Some(done),
-            _ = self.interrupt.recv() => None,
-            _ = self.terminate.recv() => None,
+            () = self.end.asked() => None,
         }
     }
 }

@@ -108,7 +108,19 @@ fn persist(path: &Path, directory: &Path, text: &str, audience: Audience) -> io:
     }
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
+    sync_directory(directory)
+}
+
+/// The new name lasts, too.
+#[cfg(unix)]
+fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
+}
+
+/// A directory cannot be opened here; NTFS keeps its names in a journal.
+#[cfg(not(unix))]
+fn sync_directory(_directory: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 #[cfg(unix)]

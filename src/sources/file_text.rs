@@ -1,8 +1,7 @@
 //! A config file's bytes: read without ever waiting for a pipe, and bounded.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -52,9 +51,20 @@ pub fn format_of(path: &Path) -> Result<Format, Diagnostic> {
 /// # Errors
 /// What the system says; `InvalidInput` for another kind of file, `FileTooLarge` beyond the bound.
 pub fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
-    // Without O_NONBLOCK opening a pipe waits for its writer.
-    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
-    read_open(&file)
+    read_open(&open(path)?)
+}
+
+/// Without `O_NONBLOCK` opening a pipe waits for its writer.
+#[cfg(unix)]
+fn open(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    std::fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
+}
+
+/// A pipe has a name of its own kind here, which no config file's path begins with.
+#[cfg(not(unix))]
+fn open(path: &Path) -> io::Result<File> {
+    File::open(path)
 }
 
 fn read_open(mut file: &File) -> io::Result<Vec<u8>> {

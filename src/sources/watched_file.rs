@@ -5,9 +5,8 @@
 //! for a directory that was replaced, for file systems that tell nothing, and where no watch is left to have. What
 //! counts is the content: an unchanged one is no change, whatever happened to its times.
 
-use std::fs::{self, Metadata};
+use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -88,10 +87,16 @@ struct Seen {
     inode: Option<Inode>,
 }
 
-/// What changes when a file is replaced or written to; `ctime` cannot be set back.
+/// A file and where its links lead.
 #[derive(Clone, Debug, Eq, PartialEq)]
 struct Inode {
     real_path: PathBuf,
+    stamp: Stamp,
+}
+
+/// What changes when a file is replaced or written to; `ctime` cannot be set back.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Stamp {
     id: (u64, u64),
     size: u64,
     modified: (i64, i64),
@@ -164,7 +169,7 @@ impl WatchedFile {
     fn watch(&mut self) {
         let directory =
             self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-        let inode = fs::metadata(directory).ok().map(|about| (about.dev(), about.ino()));
+        let inode = Stamp::of(directory).ok().map(|stamp| stamp.id);
         if inode == self.directory && (self.watcher.is_some() || inode.is_none() || self.too_busy) {
             return;
         }
@@ -220,7 +225,7 @@ const fn is_reading(kind: &EventKind) -> bool {
 fn read(path: &Path, seen: Option<&Seen>, must_read: bool) -> Option<(Look, Seen)> {
     let inode = inode(path).ok();
     let untouched = seen.is_some_and(|seen| seen.inode == inode && seen.failure.is_none());
-    if untouched && !must_read && inode.as_ref().is_some_and(|inode| inode.size > CHEAP_BYTES) {
+    if untouched && !must_read && inode.as_ref().is_some_and(|inode| inode.stamp.size > CHEAP_BYTES) {
         return None;
     }
     match read_regular(path) {
@@ -241,12 +246,37 @@ fn read(path: &Path, seen: Option<&Seen>, must_read: bool) -> Option<(Look, Seen
 
 fn inode(path: &Path) -> io::Result<Inode> {
     let real_path = fs::canonicalize(path)?;
-    let about: Metadata = fs::metadata(&real_path)?;
-    Ok(Inode {
-        real_path,
-        id: (about.dev(), about.ino()),
-        size: about.len(),
-        modified: (about.mtime(), about.mtime_nsec()),
-        changed: (about.ctime(), about.ctime_nsec()),
-    })
+    let stamp = Stamp::of(&real_path)?;
+    Ok(Inode { real_path, stamp })
+}
+
+impl Stamp {
+    #[cfg(unix)]
+    fn of(path: &Path) -> io::Result<Self> {
+        use std::os::unix::fs::MetadataExt as _;
+        let about = fs::metadata(path)?;
+        Ok(Self {
+            id: (about.dev(), about.ino()),
+            size: about.len(),
+            modified: (about.mtime(), about.mtime_nsec()),
+            changed: (about.ctime(), about.ctime_nsec()),
+        })
+    }
+
+    /// The time of creation stands for what Windows does not tell: a file that was replaced is younger.
+    #[cfg(not(unix))]
+    fn of(path: &Path) -> io::Result<Self> {
+        let about = fs::metadata(path)?;
+        let nanos = |time: io::Result<std::time::SystemTime>| {
+            let age = time.ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok()).unwrap_or_default();
+            (i64::try_from(age.as_secs()).unwrap_or(i64::MAX), i64::from(age.subsec_nanos()))
+        };
+        let (seconds, rest) = nanos(about.created());
+        Ok(Self {
+            id: (u64::try_from(seconds).unwrap_or_default(), u64::try_from(rest).unwrap_or_default()),
+            size: about.len(),
+            modified: nanos(about.modified()),
+            changed: (0, 0),
+        })
+    }
 }

@@ -5,7 +5,6 @@
 //! few atomic additions.
 
 use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
-use prometheus::process_collector::ProcessCollector;
 use prometheus::{
     Error, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
@@ -68,7 +67,7 @@ impl Metrics {
         let registry = Registry::new();
         let to = &registry;
         register_what_later_sources_count(to)?;
-        to.register(Box::new(ProcessCollector::for_self()))?;
+        register_process(to)?;
         Ok(Self {
             authenticate_latency: Resolved::new(
                 register(to, latency(&LATENCY_BUCKETS, "authenticate_latency_seconds", "result")?)?,
@@ -274,6 +273,18 @@ impl<B: MetricVecBuilder> Resolved<MetricVec<B>, B::M> {
             }
         }
     }
+}
+
+/// The `process_*` families, which are read from `/proc`.
+#[cfg(target_os = "linux")]
+fn register_process(to: &Registry) -> Result<(), Error> {
+    to.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))
+}
+
+/// There is no `/proc` here, and no `process_*` family.
+#[cfg(not(target_os = "linux"))]
+fn register_process(_to: &Registry) -> Result<(), Error> {
+    Ok(())
 }
 
 /// Families of the reference whose events come with the sources and look-ups that cause them.
