@@ -52,6 +52,8 @@ pub struct AwsSide {
     pub session_name: Option<String>,
     /// Why STS does not say.
     pub refusal: Option<String>,
+    /// What to do about it.
+    pub remedy: Option<String>,
 }
 
 /// What the API server says.
@@ -165,9 +167,9 @@ pub fn end_of(keys: &Keys) -> Option<String> {
 }
 
 fn aws_side(keys: &Keys, caller: Result<Caller, GetTokenError>) -> AwsSide {
-    let (caller, refusal) = match caller {
-        Ok(caller) => (Some(caller), None),
-        Err(error) => (None, Some(error.to_string())),
+    let (caller, refusal, remedy) = match caller {
+        Ok(caller) => (Some(caller), None, None),
+        Err(error) => (None, Some(error.to_string()), Some(error.remedy())),
     };
     let arn = caller.as_ref().map(|caller| caller.arn.clone());
     let canonical = arn.as_deref().and_then(|arn| CanonicalArn::parse(arn).ok());
@@ -184,6 +186,7 @@ fn aws_side(keys: &Keys, caller: Result<Caller, GetTokenError>) -> AwsSide {
         arn,
         session_name,
         refusal,
+        remedy,
     }
 }
 

@@ -8,14 +8,18 @@ use super::{Exit, output};
 use crate::config::env;
 use crate::kubernetes::ExecEntry;
 
+/// Set for the child: whatever its variables lead it to, it runs itself no further.
+const GUARD: (&str, &str) = ("IAM_BRIDGE_AGAIN", "1");
+
 /// Runs it if the entry sets a variable otherwise than it is now; `None` when nothing would change.
 pub(super) fn with_variables_of(entry: &ExecEntry) -> Option<Exit> {
     let variables = effective(&entry.env);
-    if variables.iter().all(|(name, value)| env::holds(name, value)) {
+    if env::holds(GUARD.0, GUARD.1) || variables.iter().all(|(name, value)| env::holds(name, value)) {
         return None;
     }
-    let child = std::env::current_exe()
-        .and_then(|program| Command::new(program).args(std::env::args_os().skip(1)).envs(variables).status());
+    let child = std::env::current_exe().and_then(|program| {
+        Command::new(program).args(std::env::args_os().skip(1)).envs(variables).env(GUARD.0, GUARD.1).status()
+    });
     Some(match child {
         Ok(status) if status.success() => Exit::Good,
         Ok(status) if status.code() == Some(2) => Exit::Usage,

@@ -44,6 +44,35 @@ pub(super) fn shown(answer: &impl Serialize, format: DataFormat, table: impl FnO
     }
 }
 
+/// Text that is red on a terminal.
+pub(super) fn red(text: impl Display) -> String {
+    painted(AnsiColor::Red.on_default().bold(), text)
+}
+
+/// Text that is green on a terminal.
+pub(super) fn green(text: impl Display) -> String {
+    painted(AnsiColor::Green.on_default(), text)
+}
+
+/// Text that is yellow on a terminal.
+pub(super) fn yellow(text: impl Display) -> String {
+    painted(AnsiColor::Yellow.on_default(), text)
+}
+
+/// Text that is cyan on a terminal.
+pub(super) fn cyan(text: impl Display) -> String {
+    painted(AnsiColor::Cyan.on_default(), text)
+}
+
+/// Text that stands back on a terminal.
+pub(super) fn dim(text: impl Display) -> String {
+    painted(Style::new().dimmed(), text)
+}
+
+fn painted(style: Style, text: impl Display) -> String {
+    format!("{style}{text}{style:#}")
+}
+
 /// Writes one line to stderr.
 pub(super) fn line(text: impl Display) {
     // Whoever closed stderr does not want to know.

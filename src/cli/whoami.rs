@@ -54,6 +54,7 @@ fn print(answer: &crate::whoami::Whoami, flags: &Whoami) -> Exit {
     let printed = output::shown(answer, flags.output, || answer.render());
     if let Some(refusal) = &answer.aws.refusal {
         output::fail(refusal);
+        output::hint(answer.aws.remedy.as_deref().unwrap_or_default());
     }
     if let Some(cluster) = &answer.cluster
         && let Some(refusal) = &cluster.refusal
@@ -67,7 +68,9 @@ fn print(answer: &crate::whoami::Whoami, flags: &Whoami) -> Exit {
 }
 
 fn no_keys(error: &GetTokenError) -> Exit {
-    output::fail(error)
+    let exit = output::fail(output::chain(error));
+    output::hint(error.remedy());
+    exit
 }
 
 fn misplanned(error: &PlanError) -> Exit {

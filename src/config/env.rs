@@ -26,6 +26,8 @@ pub struct Env {
     pub path: Option<String>,
     /// `KUBECONFIG`
     pub kubeconfig: Option<String>,
+    /// `KUBERC`
+    pub kuberc: Option<String>,
     /// `KUBECACHEDIR`
     pub kube_cache_dir: Option<PathBuf>,
     /// `IAM_BRIDGE_CACHE_DIR`
@@ -131,6 +133,7 @@ impl Env {
             home: home(&one),
             path: one("PATH"),
             kubeconfig: one("KUBECONFIG"),
+            kuberc: one("KUBERC"),
             kube_cache_dir: path("KUBECACHEDIR"),
             cache_dir: path("IAM_BRIDGE_CACHE_DIR"),
             no_cache: one("IAM_BRIDGE_NO_CACHE"),
@@ -167,6 +170,13 @@ impl Env {
 #[must_use]
 pub fn holds(name: &str, value: &str) -> bool {
     variable(name).as_deref() == Some(value)
+}
+
+/// Names of the variables that are set and begin so.
+#[must_use]
+pub fn names_beginning(prefix: &str) -> Vec<String> {
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    names.filter(|name| name.starts_with(prefix)).collect()
 }
 
 /// Where kubectl looks for `.kube`.

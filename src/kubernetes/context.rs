@@ -7,7 +7,9 @@ use std::error::Error;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use kube::config::{AuthInfo, ExecConfig, ExecInteractiveMode, Kubeconfig, KubeconfigError, NamedCluster};
+use kube::config::{
+    AuthInfo, ExecAuthCluster, ExecConfig, ExecInteractiveMode, Kubeconfig, KubeconfigError, NamedCluster,
+};
 
 /// Where kubeconfigs are: `--kubeconfig`, `KUBECONFIG`, the home directory.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -160,6 +162,23 @@ impl KubeconfigFiles {
             });
         }
         merged.ok_or_else(|| ContextError::NoFile(self.paths.clone()))
+    }
+}
+
+impl Context {
+    /// `KUBERNETES_EXEC_INFO` as client-go sets it for the plugin, where nobody can be asked; `None` when the plugin is to
+    /// be told a CA that cannot be read.
+    #[must_use]
+    pub fn exec_info(&self) -> Option<String> {
+        let entry = self.exec.as_ref()?;
+        let mut spec = serde_json::json!({"interactive": false});
+        if entry.provide_cluster_info {
+            let cluster = ExecAuthCluster::try_from(self.cluster.cluster.as_ref()?).ok()?;
+            let cluster = serde_json::to_value(cluster).ok()?;
+            spec.as_object_mut()?.insert("cluster".to_owned(), cluster);
+        }
+        let info = serde_json::json!({"kind": "ExecCredential", "apiVersion": entry.api_version, "spec": spec});
+        Some(info.to_string())
     }
 }
 
