@@ -47,6 +47,14 @@ pub enum GetTokenError {
         /// The words of whoever refused.
         why: String,
     },
+    /// The service behind `aws login` does not answer.
+    #[error("profile `{profile}` gives no credentials: its `aws login` cannot be renewed: {refusal}")]
+    LoginSilent {
+        /// The profile.
+        profile: String,
+        /// What came instead.
+        refusal: Box<Refusal>,
+    },
     /// The instance metadata service answers, but gives none.
     #[error("the instance metadata service gives no credentials: {0}")]
     Metadata(String),
@@ -100,7 +108,7 @@ pub enum GetTokenError {
         why: String,
     },
     /// IAM Identity Center knows the login, and gives no keys for the role.
-    #[error("profile `{profile}` gives no credentials: IAM Identity Center refuses role `{role}`: {refusal}")]
+    #[error("profile `{profile}` gives no credentials: IAM Identity Center lends no keys of role {role}: {refusal}")]
     SsoRole {
         /// The profile.
         profile: String,
@@ -159,7 +167,7 @@ impl GetTokenError {
         match self {
             Self::AssumeRole(refused) => refused.remedy(),
             Self::CallerIdentity { origin, refusal } if refusal.is_ended() => origin.renewal(),
-            Self::CallerIdentity { refusal, .. } => refusal.remedy(),
+            Self::CallerIdentity { refusal, .. } | Self::LoginSilent { refusal, .. } => refusal.remedy(),
             Self::Container(_) => {
                 "check AWS_CONTAINER_CREDENTIALS_FULL_URI and the pod's identity association or task role, \
                  or give a profile: `--profile P`"
@@ -205,6 +213,7 @@ impl GetTokenError {
         match self {
             Self::AssumeRole(refused) => refused.refusal.clock_ahead,
             Self::CallerIdentity { refusal, .. }
+            | Self::LoginSilent { refusal, .. }
             | Self::SsoRole { refusal, .. }
             | Self::WebIdentity { refusal, .. } => refusal.clock_ahead,
             Self::Container(_)

@@ -1,20 +1,29 @@
 //! Whose keys sign: the page from settings to keys.
 //!
-//! Keys at hand (environment, static profile) come first and cost nothing. Everything else needs the SDK: a
-//! current-thread runtime, and the HTTP client at the first request.
+//! ```text
+//! at hand (environment, profile) ─┬───────────────────────────────▶ sign
+//! cache file ─▶ SDK's providers ──┴─▶ roles of the profile ─▶ --role ─▶ sign
+//!                  kept keys ────────────────────────────────────────▲
+//! ```
+//!
+//! Keys at hand cost nothing. Everything else needs the SDK: a current-thread runtime, and the HTTP client at the first
+//! request.
 
 use std::path::PathBuf;
 
 use aws_credential_types::Credentials;
 
-use super::credentials::{self, Base, Providers};
+use super::assume::{Call, Held};
+use super::mfa::Person;
+use super::place::{DEFAULT_REGION, Place};
 use super::profile::Profiles;
-use super::{EndpointError, EndpointForm, GetTokenError, KeySettings, StsEndpoint};
+use super::providers::{Base, Providers};
+use super::role_chain::{Chain, First};
+use super::sts::Sts;
+use super::words::{SKEW, off_by};
+use super::{EndpointForm, GetTokenError, KeySettings, Origin, StsEndpoint, credential_cache, kept_keys};
 use crate::aws::SdkHttp;
 use crate::clock::Clock;
-
-/// Region of last resort, as in the reference.
-const DEFAULT_REGION: &str = "us-east-1";
 
 /// Keys to sign with, and where.
 #[derive(Clone, Debug)]
@@ -67,47 +76,31 @@ pub enum KeySource {
 /// # Errors
 /// [`GetTokenError`].
 pub fn load(settings: &KeySettings, before_asking: &dyn Fn(), clock: &Clock) -> Result<Keys, GetTokenError> {
-    let _ = before_asking;
     let mut notes = Vec::new();
-    let profiles = match (Profiles::load(settings.profile.as_deref()), &settings.environment_keys) {
-        (Ok(profiles), _) => profiles,
-        (Err(error), Some(_)) if settings.profile.is_none() => {
-            notes.push(format!("{error}; going on with the keys of the environment"));
-            Profiles::default()
-        }
-        (Err(error), _) => return Err(error.into()),
-    };
+    let profiles = profiles(settings, &mut notes)?;
     let place = Place::of(settings, &profiles);
     let http = SdkHttp::new(settings.ca_bundle.clone().or_else(|| profiles.get("ca_bundle").map(PathBuf::from)));
-    let ready = match (&settings.role, &settings.environment_keys, &settings.profile) {
-        (Some(_), ..) => None,
-        (None, Some(keys), None) => Some((keys.clone(), KeySource::Environment)),
-        (None, ..) => profiles.static_keys().map(|keys| (keys, KeySource::Profile)),
+    let search = Search {
+        settings,
+        profiles: &profiles,
+        place: &place,
+        http: &http,
+        person: Person { asking: settings.asking, before_asking },
+        clock,
     };
-    let (credentials, source, endpoint) = match ready {
-        Some((keys, source)) => (keys, source, place.endpoint(None)?),
-        None => {
-            let runtime =
-                tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(GetTokenError::Runtime)?;
-            let keys = runtime.block_on(Box::pin(ask(settings, &profiles, &place, &http, clock)));
-            // A resolver thread or an idle connection must not hold back an answer that is there.
-            runtime.shutdown_background();
-            keys?
-        }
-    };
-    if place.region.is_none() && endpoint.signing_region() == DEFAULT_REGION && !endpoint.is_configured() {
+    let found = search.run(&mut notes)?;
+    if place.region.is_none() && found.endpoint.signing_region() == DEFAULT_REGION && !found.endpoint.is_configured() {
         notes.push(format!("no region is set, signing for {DEFAULT_REGION}; give --region or set AWS_REGION"));
     }
-    let is_root_login = profiles.get("login_session").is_some_and(|session| session.ends_with(":root"));
     Ok(Keys {
-        credentials,
-        source,
-        endpoint,
+        credentials: found.credentials,
+        source: found.source,
+        endpoint: found.endpoint,
         region: place.region,
         form: place.form,
         http,
-        login_files: Vec::new(),
-        is_root_login,
+        login_files: found.login_files,
+        is_root_login: found.is_root_login,
         notes,
     })
 }
@@ -136,64 +129,173 @@ impl KeySource {
     }
 }
 
-/// Keys that need the SDK, and the endpoint that follows from them.
-async fn ask(
-    settings: &KeySettings,
-    profiles: &Profiles,
-    place: &Place,
-    http: &SdkHttp,
-    clock: &Clock,
-) -> Result<(Credentials, KeySource, StsEndpoint), GetTokenError> {
-    let providers = Providers {
-        profile: settings.profile.as_deref(),
-        region: place.region.as_deref().unwrap_or(DEFAULT_REGION),
-        form: place.form,
-        http: http.clone(),
-    };
-    let base = match &settings.environment_keys {
-        Some(keys) if settings.profile.is_none() => Base { credentials: keys.clone(), source: KeySource::Environment },
-        _ => {
-            profiles.check_usable(settings.profile.is_some() || settings.environment_profile.is_some())?;
-            providers.load(clock).await?
-        }
-    };
-    let imds_region =
-        if place.region.is_none() && base.source == KeySource::Imds { providers.imds_region().await } else { None };
-    let endpoint = place.endpoint(imds_region.as_deref())?;
-    let credentials = match &settings.role {
-        Some(role) => credentials::assume(base.clone(), role, &endpoint, http.clone(), clock).await?,
-        None => base.credentials,
-    };
-    Ok((credentials, base.source, endpoint))
+/// Everything the search goes by.
+struct Search<'s> {
+    settings: &'s KeySettings,
+    profiles: &'s Profiles,
+    place: &'s Place,
+    http: &'s SdkHttp,
+    person: Person<'s>,
+    clock: &'s Clock,
 }
 
-/// Region and endpoint, as flags, environment and profile have them.
-#[derive(Debug)]
-struct Place {
-    region: Option<String>,
-    form: EndpointForm,
-    url: Option<String>,
+/// What it ends with.
+struct Found {
+    credentials: Credentials,
+    source: KeySource,
+    endpoint: StsEndpoint,
+    login_files: Vec<PathBuf>,
+    is_root_login: bool,
 }
 
-impl Place {
-    fn of(settings: &KeySettings, profiles: &Profiles) -> Self {
-        let says_true = |key: &str| profiles.get(key).is_some_and(|value| value.eq_ignore_ascii_case("true"));
-        let ignored = settings.ignore_endpoint_urls.unwrap_or_else(|| says_true("ignore_configured_endpoint_urls"));
-        Self {
-            region: settings.region.clone().or_else(|| profiles.get("region").map(str::to_owned)),
-            form: EndpointForm {
-                fips: settings.fips.unwrap_or_else(|| says_true("use_fips_endpoint")),
-                dual_stack: settings.dual_stack.unwrap_or_else(|| says_true("use_dualstack_endpoint")),
-            },
-            url: (!ignored).then(|| settings.endpoint_url.clone().or_else(|| profiles.sts_endpoint_url())).flatten(),
+impl Search<'_> {
+    fn run(&self, notes: &mut Vec<String>) -> Result<Found, GetTokenError> {
+        let settings = self.settings;
+        let environment = settings.environment_keys.as_ref().filter(|_| settings.profile.is_none());
+        let chain = match environment {
+            Some(_) => None,
+            None => Some(self.chain()?),
+        };
+        let at_hand = match (environment, &chain) {
+            (Some(keys), _) => Some((keys, Origin::of(KeySource::Environment))),
+            (None, Some(chain @ Chain { first: First::Keys(keys), roles, .. })) if roles.is_empty() => {
+                Some((keys, chain.origin()))
+            }
+            (None, _) => None,
+        };
+        let now = self.clock.now();
+        let is_at_hand = at_hand.is_some();
+        let mut cache = settings.credential_cache.as_ref().filter(|_| !is_at_hand);
+        let mut base = at_hand.map(|(keys, origin)| Base { credentials: keys.clone(), origin });
+        if let Some(place) = cache {
+            let recalled = credential_cache::recall(place, now);
+            notes.extend(recalled.note);
+            cache = cache.filter(|_| recalled.keeps);
+            base = recalled.keys.map(|credentials| Base { credentials, origin: Origin::of(KeySource::Cache) });
         }
+        let login_files: Vec<PathBuf> = chain.iter().filter_map(|chain| chain.login_file(settings)).collect();
+        let is_root_login = settings.role.is_none()
+            && chain.as_ref().is_some_and(|chain| chain.roles.is_empty() && chain.is_root_login());
+        if let (None, Some(Base { credentials, origin })) = (&settings.role, &base) {
+            let (credentials, source, endpoint) = (credentials.clone(), origin.source, self.place.endpoint(None)?);
+            return Ok(Found { credentials, source, endpoint, login_files, is_root_login });
+        }
+        if let Some(directory) = &settings.kept_keys {
+            let recalled = kept_keys::recall(directory, settings, now);
+            notes.extend(recalled.note);
+            if let Some(credentials) = recalled.keys {
+                let (source, endpoint) = (KeySource::Cache, self.place.endpoint(None)?);
+                return Ok(Found { credentials, source, endpoint, login_files: recalled.login_files, is_root_login });
+            }
+        }
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(GetTokenError::Runtime)?;
+        let asked = runtime.block_on(Box::pin(self.ask(chain.as_ref(), base, notes)));
+        // A resolver thread or an idle connection must not hold back an answer that is there.
+        runtime.shutdown_background();
+        let Asked { base, last, endpoint, is_of_role } = asked?;
+        let source = last.origin.source;
+        if let Some(cache) = cache.filter(|_| source != KeySource::Cache) {
+            notes.extend(credential_cache::keep(cache, &base, self.clock.now()));
+        }
+        if let Some(directory) = &settings.kept_keys {
+            let descent = kept_keys::Descent { source, is_of_role, login_files: &login_files };
+            notes.extend(kept_keys::keep(directory, settings, &last.credentials, descent, self.clock.now()));
+        }
+        Ok(Found { credentials: last.credentials, source, endpoint, login_files, is_root_login })
     }
 
-    fn endpoint(&self, fallback_region: Option<&str>) -> Result<StsEndpoint, EndpointError> {
-        let region = self.region.as_deref().or(fallback_region).unwrap_or(DEFAULT_REGION);
-        match &self.url {
-            Some(url) => StsEndpoint::configured(url, region),
-            None => StsEndpoint::of_region(region, self.form),
+    /// The selected profile's chain. Somebody who names a profile wants it, not the next best thing.
+    fn chain(&self) -> Result<Chain<'_>, GetTokenError> {
+        let is_named = self.settings.profile.is_some() || self.settings.environment_profile.is_some();
+        if is_named && self.profiles.section(self.profiles.selected()).is_none() {
+            return Err(self.profiles.not_found(self.settings).into());
         }
+        Ok(Chain::of(self.profiles)?)
+    }
+
+    async fn ask(
+        &self,
+        chain: Option<&Chain<'_>>,
+        base: Option<Base>,
+        notes: &mut Vec<String>,
+    ) -> Result<Asked, GetTokenError> {
+        let providers = Providers {
+            settings: self.settings,
+            profiles: self.profiles,
+            region: self.place.region.as_deref().unwrap_or(DEFAULT_REGION),
+            form: self.place.form,
+            http: self.http.clone(),
+            clock: self.clock,
+        };
+        let base = match (base, chain) {
+            (Some(base), _) => base,
+            (None, Some(chain)) => providers.load(chain).await?,
+            (None, None) => providers.load(&Chain::of(self.profiles)?).await?,
+        };
+        let asks_region = self.place.region.is_none() && base.origin.source == KeySource::Imds;
+        let imds_region = if asks_region { providers.imds_region().await } else { None };
+        let endpoint = self.place.endpoint(imds_region.as_deref())?;
+
+        let mut held = Held { credentials: base.credentials, origin: base.origin, arn: None };
+        let mut skew = None;
+        // Keys of a cache, the environment or a metadata service are not those the profile's roles are assumed with.
+        let roles = chain.filter(|_| held.origin.profile.is_some()).map_or(&[][..], |chain| &chain.roles);
+        for role in roles {
+            held = self.assume(&Call::of_profile(role, self.cluster_id()), held, &endpoint, &mut skew).await?;
+        }
+        let base = held.credentials.clone();
+        if let Some(role) = &self.settings.role {
+            let call = Call::of_flag(role, self.settings, self.cluster_id());
+            held = self.assume(&call, held, &endpoint, &mut skew).await?;
+        }
+        if let Some(ahead) = skew.filter(|ahead: &i64| ahead.abs() >= SKEW) {
+            notes.push(format!("this machine's clock is {} AWS; clusters may refuse what it signs", off_by(ahead)));
+        }
+        let is_of_role = self.settings.role.is_some() || !roles.is_empty();
+        Ok(Asked { base, last: held, endpoint, is_of_role })
+    }
+
+    async fn assume(
+        &self,
+        call: &Call<'_>,
+        held: Held,
+        endpoint: &StsEndpoint,
+        skew: &mut Option<i64>,
+    ) -> Result<Held, GetTokenError> {
+        let sts = Sts::new(held.credentials.clone(), endpoint, self.http.clone(), self.clock);
+        let held = call.assume(held, &sts, self.person, self.clock).await?;
+        *skew = sts.clock_ahead().or(*skew);
+        Ok(held)
+    }
+
+    /// For commands in messages.
+    fn cluster_id(&self) -> &str {
+        match &self.settings.credential_cache {
+            Some(cache) if !cache.cluster_id.is_empty() => &cache.cluster_id,
+            Some(_) | None => "CLUSTER",
+        }
+    }
+}
+
+/// What was got by asking.
+struct Asked {
+    /// Before `--role`.
+    base: Credentials,
+    /// To sign with.
+    last: Held,
+    endpoint: StsEndpoint,
+    is_of_role: bool,
+}
+
+/// The AWS config files. Whoever has keys in the environment can do without.
+fn profiles(settings: &KeySettings, notes: &mut Vec<String>) -> Result<Profiles, GetTokenError> {
+    match (Profiles::load(settings), &settings.environment_keys) {
+        (Ok(profiles), _) => Ok(profiles),
+        (Err(error), Some(_)) if settings.profile.is_none() => {
+            notes.push(format!("{error}; going on with the keys of the environment"));
+            Ok(Profiles::default())
+        }
+        (Err(error), _) => Err(error.into()),
     }
 }

@@ -10,18 +10,25 @@
 //! are signed with at once: no runtime, thread, socket or trust root. Everything else goes through aws-config on a
 //! current-thread runtime.
 
+mod assume;
 mod caller;
 mod credential_cache;
-mod credentials;
 mod endpoint;
 mod error;
 mod exec_credential;
 mod kept_keys;
 mod keys;
+mod mfa;
 mod origin;
+mod place;
 mod presign;
 mod profile;
+mod provider_faults;
+mod providers;
+mod role_chain;
+mod session_name;
 mod settings;
+mod sts;
 pub mod token_cache;
 mod words;
 

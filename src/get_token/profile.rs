@@ -6,20 +6,22 @@ use std::borrow::Cow;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use aws_config::profile::{self, ProfileSet};
+use aws_config::profile::{self, Profile, ProfileSet};
 use aws_credential_types::Credentials;
 use aws_runtime::env_config::EnvConfigValue;
 use aws_types::os_shim_internal::{Env, Fs};
 
+use super::KeySettings;
 use super::error::names;
 use super::words::{shell_word, spoken};
-
-/// Longest chain of `source_profile` that is followed.
-const MAX_CHAIN: usize = 32;
 
 /// The profiles of `~/.aws/config` and `~/.aws/credentials` (or the files the environment names), one of them selected.
 #[derive(Debug, Default)]
 pub(super) struct Profiles(ProfileSet);
+
+/// One profile.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Section<'p>(&'p Profile);
 
 /// Why the AWS config files are of no use.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -80,9 +82,10 @@ impl ProfileError {
 }
 
 impl Profiles {
-    /// Reads the files; `profile` wins over `AWS_PROFILE`. Absent files are empty ones.
-    pub(super) fn load(profile: Option<&str>) -> Result<Self, ProfileError> {
-        let profile = profile.map(|name| Cow::Owned(name.to_owned()));
+    /// Reads the files; `--profile` wins over `AWS_PROFILE`. Absent files are empty ones.
+    pub(super) fn load(settings: &KeySettings) -> Result<Self, ProfileError> {
+        let name = settings.profile.as_ref().or(settings.environment_profile.as_ref());
+        let profile = Some(Cow::Owned(name.cloned().unwrap_or_else(|| "default".to_owned())));
         let (fs, env, files) = (Fs::real(), Env::real(), Default::default());
         // The parser reads with std::fs: the future is ready at the first poll, and no runtime is needed.
         let loading = pin!(profile::load(&fs, &env, &files, profile));
@@ -114,47 +117,42 @@ impl Profiles {
             .filter(|url| !url.is_empty())
     }
 
-    /// Keys that stand in the selected profile, if nothing in it could ask for others: they need no provider.
-    pub(super) fn static_keys(&self) -> Option<Credentials> {
-        const OTHER_WAYS: [&str; 7] = [
-            "role_arn",
-            "credential_process",
-            "credential_source",
-            "sso_session",
-            "sso_account_id",
-            "web_identity_token_file",
-            "login_session",
-        ];
-        if OTHER_WAYS.into_iter().any(|key| self.get(key).is_some()) {
-            return None;
-        }
+    /// A profile by name.
+    pub(super) fn section(&self, name: &str) -> Option<Section<'_>> {
+        self.0.get_profile(name).map(Section)
+    }
+
+    /// A key of an `sso-session` section.
+    pub(super) fn sso_session(&self, name: &str, key: &str) -> Option<&str> {
+        self.0.sso_session(name)?.get(key).filter(|value| !value.is_empty())
+    }
+
+    /// The profiles there are, sorted.
+    pub(super) fn known(&self) -> Vec<String> {
+        let mut known: Vec<String> = self.0.profiles().map(str::to_owned).collect();
+        known.sort_unstable();
+        known
+    }
+
+    /// That somebody asked for the selected profile, and it is in no file.
+    pub(super) fn not_found(&self, settings: &KeySettings) -> ProfileError {
+        let files = [&settings.fingerprint.config_file, &settings.fingerprint.credentials_file];
+        let files: Vec<String> = files.into_iter().flatten().map(|file| format!("`{}`", file.display())).collect();
+        ProfileError::NotFound { profile: self.selected().to_owned(), files: files.join(", "), known: self.known() }
+    }
+}
+
+impl<'p> Section<'p> {
+    /// A key's value, unless it is empty.
+    pub(super) fn get(self, key: &str) -> Option<&'p str> {
+        self.0.get(key).filter(|value| !value.is_empty())
+    }
+
+    /// Keys that stand there.
+    pub(super) fn keys(self) -> Option<Credentials> {
         let (id, secret) = (self.get("aws_access_key_id")?, self.get("aws_secret_access_key")?);
         let session = self.get("aws_session_token").map(str::to_owned);
         Some(Credentials::new(id, secret, session, None, "Profile"))
-    }
-
-    /// Whether the selected profile can give credentials as far as its text tells.
-    pub(super) fn check_usable(&self, named: bool) -> Result<(), ProfileError> {
-        let mut name = self.selected();
-        if named && self.0.get_profile(name).is_none() {
-            let mut known: Vec<String> = self.0.profiles().map(str::to_owned).collect();
-            known.sort_unstable();
-            return Err(ProfileError::NotFound { profile: name.to_owned(), files: String::new(), known });
-        }
-        for _ in 0..MAX_CHAIN {
-            let Some(profile) = self.0.get_profile(name) else { break };
-            if profile.get("role_arn").is_none() {
-                break;
-            }
-            if profile.get("mfa_serial").is_some_and(|serial| !serial.is_empty()) {
-                return Err(ProfileError::Unfit { profile: name.to_owned(), why: "it needs an MFA code".to_owned() });
-            }
-            match profile.get("source_profile") {
-                Some(source) if source != name => name = source,
-                _ => break,
-            }
-        }
-        Ok(())
     }
 }
 

@@ -11,8 +11,21 @@ use aws_sdk_sts::error::{ErrorMetadata, ProvideErrorMetadata};
 /// Most characters of one cause.
 const LONGEST: usize = 300;
 
+/// Links of the SDK's chains that tell nobody anything.
+const HOLLOW: [&str; 9] = [
+    "an error occurred while loading credentials",
+    "client error (Connect)",
+    "dispatch failure",
+    "io error",
+    "other",
+    "service error",
+    "the credential provider was not enabled",
+    "timeout",
+    "unhandled error",
+];
+
 /// From here on a clock may be why AWS refuses a signature, seconds; AWS forgives five minutes.
-const SKEW: i64 = 4 * 60;
+pub(super) const SKEW: i64 = 4 * 60;
 
 /// Codes by which AWS refuses a signature of the wrong time, among other things.
 const SKEW_CODES: [&str; 6] = [
@@ -134,18 +147,22 @@ pub(super) fn off_by(ahead: i64) -> String {
 /// An error, cause by cause, without repetition.
 pub(super) fn spoken(error: &(dyn Error + 'static)) -> String {
     let mut words: Vec<String> = Vec::new();
-    let mut next = Some(error);
-    while let Some(cause) = next {
+    for cause in causes(error) {
         let line = match cause.downcast_ref::<ErrorMetadata>() {
             Some(answer) => first_line(answer.message().or_else(|| answer.code()).unwrap_or_default()),
             None => first_line(&cause.to_string()),
         };
-        if !line.is_empty() && !words.iter().any(|word| word.contains(&line)) {
+        let is_hollow = HOLLOW.contains(&line.as_str());
+        if !line.is_empty() && !is_hollow && !words.iter().any(|word| word.contains(&line)) {
             words.push(line);
         }
-        next = cause.source();
     }
     words.join(": ")
+}
+
+/// An error, and the chain of its causes.
+pub(super) fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error: &&'e (dyn Error + 'static)| (*error).source())
 }
 
 /// The first line, bounded; no query of a URL.

@@ -192,14 +192,18 @@ fn a_session_name_that_cannot_be_asked_for_is_fatal() {
     let said = run(&mut with_keys(sts.command(&bare(&["-r", ROLE, "--forward-session-name"]))));
     assert_eq!((said.code, said.stdout.as_str()), (Some(1), ""));
     assert!(said.stderr.starts_with("could not get token: "), "{}", said.stderr);
-    assert!(said.stderr.contains("GetCallerIdentity") && said.stderr.contains("AccessDenied"), "{}", said.stderr);
+    assert!(
+        said.stderr.contains("STS does not say whose keys") && said.stderr.contains("AccessDenied"),
+        "{}",
+        said.stderr
+    );
 }
 
 #[test]
 fn a_refused_role_is_told_with_code_words_and_cure_but_no_secret() {
     let echo = format!("not authorized to assume\nThe Canonical String was x-amz-security-token:{SESSION} {SECRET}");
     let sts = FakeSts::start(vec![refusal("AccessDenied", &echo)]);
-    let said = run(&mut with_keys(sts.command(&bare(&["-r", ROLE]))));
+    let said = run(&mut with_keys(sts.command(&bare(&["-r", ROLE, "-s", "alice"]))));
     assert_eq!((said.code, said.stdout.as_str()), (Some(1), ""));
     for words in ["could not get token: ", ROLE, "AccessDenied", "not authorized to assume", "trust policy"] {
         assert!(said.stderr.contains(words), "{words}: {}", said.stderr);
@@ -210,7 +214,7 @@ fn a_refused_role_is_told_with_code_words_and_cure_but_no_secret() {
 #[test]
 fn the_expiry_follows_the_keys_of_the_role() {
     let sts = FakeSts::start(vec![assumed("2001-01-01T00:00:00Z")]);
-    let args = ["get-token", "-i", "c", "--region", "eu-west-1", "-r", ROLE];
+    let args = ["get-token", "-i", "c", "--region", "eu-west-1", "-r", ROLE, "-s", "alice"];
     let said = run(&mut with_keys(sts.command(&args)));
     let answer: serde_json::Value = serde_json::from_str(&said.stdout).expect(&said.stderr);
     let told: jiff::Timestamp = answer["status"]["expirationTimestamp"].as_str().unwrap().parse().unwrap();
@@ -293,28 +297,76 @@ fn a_credential_process_gives_keys_and_their_end() {
     assert_no_secret(&said);
 }
 
+/// The two lines of a failure: what and why, then what to do.
+fn failure(command: &mut Command) -> (String, String) {
+    let said = run(command);
+    assert_eq!((said.code, said.stdout.as_str()), (Some(1), ""), "{}", said.stderr);
+    assert_no_secret(&said);
+    let lines: Vec<&str> = said.stderr.lines().collect();
+    let [what, remedy] = lines[..] else { panic!("two lines: {}", said.stderr) };
+    let what = what.strip_prefix("could not get token: ").expect(what);
+    (what.to_owned(), remedy.strip_prefix("hint: ").expect(remedy).to_owned())
+}
+
 #[test]
 fn what_is_missing_is_said_with_what_to_do() {
     let folder = TempDir::new().unwrap();
-    let text = "[profile a]\nregion = eu-west-1\n[profile base]\nrole_arn = arn:aws:iam::111122223333:role/R\n\
-                source_profile = a\nmfa_serial = arn:aws:iam::111122223333:mfa/m\n[profile top]\n\
-                role_arn = arn:aws:iam::111122223333:role/S\nsource_profile = base\n";
-    for (more, words) in [
-        (&[][..], &["no AWS credentials were found", "aws sso login", "AWS_ACCESS_KEY_ID"][..]),
-        (&["--profile", "nope"], &["profile `nope` is not in the AWS config files", "a, base, top"]),
-        (&["--profile", "a"], &["profile `a` gives no credentials"]),
-        (&["--profile", "base"], &["profile `base` needs an MFA code"]),
-        (&["--profile", "top"], &["profile `base` needs an MFA code"]),
-        (&["--region", "evil.example", "-r", "x"], &["no AWS credentials"]),
+    let text = "[profile a]\nregion = eu-west-1\n[profile loop]\nrole_arn = arn:aws:iam::111122223333:role/R\n\
+                source_profile = loop2\n[profile loop2]\nrole_arn = arn:aws:iam::111122223333:role/R\n\
+                source_profile = loop\n[profile gone]\nrole_arn = arn:aws:iam::111122223333:role/S\n\
+                source_profile = nowhere\n[profile both]\nrole_arn = arn:aws:iam::111122223333:role/S\n\
+                source_profile = a\ncredential_source = Environment\n[profile neither]\n\
+                role_arn = arn:aws:iam::111122223333:role/S\n[profile odd]\ncredential_source = Moon\n\
+                role_arn = arn:aws:iam::111122223333:role/S\n[profile env]\ncredential_source = Environment\n\
+                role_arn = arn:aws:iam::111122223333:role/S\n[profile empty]\nsource_profile = a\n\
+                role_arn = arn:aws:iam::111122223333:role/S\n[profile half]\naws_access_key_id = AKIAHALFHALFHALF\n\
+                [profile nosession]\nsso_session = nowhere\nsso_account_id = 1\nsso_role_name = r\n";
+    for (profile, words, remedy) in [
+        (
+            "nope",
+            &["profile `nope` is not in the AWS config files (`", "/config`, `", "they hold a, both, "][..],
+            "--profile P",
+        ),
+        ("a", &["profile `a` gives no credentials: it holds none"], "aws configure list --profile a"),
+        ("loop", &["profile `loop` builds upon itself", "loop → loop2 → loop"], "mend the file"),
+        (
+            "gone",
+            &["profile `gone` builds upon `nowhere`", "is not in the AWS config files; they hold a, "],
+            "--profile gone",
+        ),
+        ("both", &["profile `both`", "both source_profile and credential_source"], "--profile both"),
+        ("neither", &["profile `neither`", "neither source_profile nor credential_source"], "--profile neither"),
+        ("odd", &["profile `odd`", "credential_source `Moon` is none of Environment, "], "--profile odd"),
+        ("env", &["profile `env`", "credential_source is Environment, and no keys"], "--profile env"),
+        ("empty", &["profile `a` gives no credentials: a role is to be assumed"], "--profile a"),
+        ("half", &["profile `half`", "aws_access_key_id stands without aws_secret_access_key"], "--profile half"),
+        ("nosession", &["profile `nosession`", "`nowhere`"], "--profile nosession"),
     ] {
-        let args: Vec<&str> = BARE.iter().chain(more).copied().collect();
-        let said = run(&mut with_config(&folder, text, &args));
-        assert_eq!((said.code, said.stdout.as_str()), (Some(1), ""), "{more:?}");
-        assert!(said.stderr.starts_with("could not get token: "), "{}", said.stderr);
-        assert_eq!(said.stderr.lines().count(), 1, "{}", said.stderr);
+        let (why, told) = failure(&mut with_config(&folder, text, &bare(&["--profile", profile])));
         for word in words {
-            assert!(said.stderr.contains(word), "{word}: {}", said.stderr);
+            assert!(why.contains(word), "{profile}: {word}: {why}");
         }
+        assert!(told.contains(remedy), "{profile}: {remedy}: {told}");
+    }
+    let (why, _) = failure(with_config(&folder, text, &BARE).env("AWS_PROFILE", "nope"));
+    assert!(why.contains("profile `nope` is not in the AWS config files"), "{why}");
+}
+
+#[test]
+fn no_credentials_at_all_is_said_with_all_that_was_tried() {
+    let folder = TempDir::new().unwrap();
+    for (text, remedy) in [("", "aws configure sso"), ("[profile b]\n[profile a]\n", "choose a profile (a, b)")] {
+        let (why, told) = failure(&mut with_config(&folder, text, &BARE));
+        assert!(why.starts_with("no AWS credentials were found: environment: "), "{why}");
+        for word in [
+            "profile `default`: there is none",
+            "web identity: AWS_WEB_IDENTITY_TOKEN_FILE is not set",
+            "container: AWS_CONTAINER_CREDENTIALS_FULL_URI is not set",
+            "instance metadata: switched off by AWS_EC2_METADATA_DISABLED",
+        ] {
+            assert!(why.contains(word), "{word}: {why}");
+        }
+        assert!(told.contains(remedy), "{told}");
     }
 }
 
@@ -352,13 +404,12 @@ fn a_closed_port_and_bad_trust_roots_end_in_words() {
     let address = listener.local_addr().unwrap();
     drop(listener);
     let mut command = with_keys(offline(&bare(&["-r", ROLE])));
-    let said = run(command.env("AWS_ENDPOINT_URL_STS", format!("http://{address}")));
-    assert_eq!(said.code, Some(1));
-    assert!(said.stderr.contains("cannot be assumed (no answer)"), "{}", said.stderr);
+    let (why, told) = failure(command.env("AWS_ENDPOINT_URL_STS", format!("http://{address}")));
+    assert!(why.contains(&format!("cannot be assumed: no answer from `http://{address}`: ")), "{why}");
+    assert!(told.contains("network") && told.contains(&format!("`curl -sSI http://{address}`")), "{told}");
 
     let mut command = with_keys(offline(&bare(&["-r", ROLE])));
     command.env("AWS_ENDPOINT_URL_STS", format!("https://{address}"));
-    let said = run(command.env("AWS_CA_BUNDLE", Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")));
-    assert_eq!(said.code, Some(1));
-    assert!(said.stderr.contains("holds no certificate"), "{}", said.stderr);
+    let (why, _) = failure(command.env("AWS_CA_BUNDLE", Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")));
+    assert!(why.contains("holds no certificate"), "{why}");
 }
