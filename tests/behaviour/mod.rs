@@ -35,4 +35,5 @@ mod sts;
 mod telemetry;
 mod template;
 mod token;
+mod token_cache;
 mod user_asks;
