@@ -20,6 +20,7 @@ mod kept_keys;
 mod keys;
 mod mfa;
 mod origin;
+mod outlook;
 mod place;
 mod presign;
 mod profile;
@@ -38,6 +39,7 @@ pub use error::{GetTokenError, MfaFault, RoleRefused};
 pub use exec_credential::{ApiVersion, RenderError, Shape, is_interactive, render};
 pub use keys::{KeySource, Keys, load as load_keys};
 pub use origin::Origin;
+pub use outlook::{Outlook, outlook};
 pub use presign::{PresignError, SignedToken, presign, sign};
 pub use profile::ProfileError;
 pub use settings::{
