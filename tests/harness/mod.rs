@@ -9,6 +9,7 @@ pub(crate) mod desk;
 pub(crate) mod h1;
 pub(crate) mod process;
 pub(crate) mod proxy;
+pub(crate) mod review_server;
 pub(crate) mod vectors;
 pub(crate) mod waiting;
 pub(crate) mod webhook_server;
