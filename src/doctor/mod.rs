@@ -3,7 +3,7 @@
 //! ```text
 //!  1 kubeconfig   the entry: program, version, flags, kuberc      entry     no network, and all of --offline
 //!  2 environment  variables that get in each other's way, caches  machine
-//!  3 profile      the chain, its MFA and logins                   machine
+//!  3 profile      the chain, its MFA and logins                   profile
 //!  4 exec-info    the program answers as client-go asks           rehearsal
 //!  5 credentials  keys are found                                  keys      AWS
 //!  6 clock        against STS's                                   keys
@@ -22,6 +22,7 @@ mod finding;
 mod keys;
 mod kuberc;
 mod machine;
+mod profile;
 mod programs;
 mod refusal;
 mod rehearsal;
@@ -107,7 +108,12 @@ pub enum Verdict {
 #[must_use]
 pub fn examine(options: &Options, clock: &Clock) -> Report {
     let scene = Scene::look(options);
-    let mut checks = vec![entry::check(&scene), machine::environment(&scene), rehearsal::check(&scene)];
+    let mut checks = vec![
+        entry::check(&scene),
+        machine::environment(&scene),
+        profile::check(&scene, clock),
+        rehearsal::check(&scene),
+    ];
     if options.offline {
         let names = keys::NAMES.into_iter().chain(cluster::NAMES);
         checks.extend(names.map(|name| Check::skipped(name, "--offline")));

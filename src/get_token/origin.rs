@@ -48,6 +48,15 @@ impl Origin {
         }
     }
 
+    /// The command that makes the login anew which the keys depend on.
+    pub(super) fn login_command(&self) -> String {
+        let profile = self.profile.as_deref().unwrap_or("default");
+        match self.source {
+            KeySource::Login => format!("`aws login --profile {}`", shell_word(profile)),
+            _ => self.sso_login(),
+        }
+    }
+
     /// The command that logs in to IAM Identity Center.
     pub(super) fn sso_login(&self) -> String {
         match (&self.sso_session, &self.profile) {

@@ -92,7 +92,8 @@ impl Desk {
 
 fn findings(said: Said) -> Findings {
     let report: Value = serde_json::from_str(&said.stdout).unwrap_or_else(|_| panic!("{said:?}"));
-    let names: Vec<&str> = report["checks"].as_array().unwrap().iter().map(|check| check["name"].as_str().unwrap()).collect();
+    let names: Vec<&str> =
+        report["checks"].as_array().unwrap().iter().map(|check| check["name"].as_str().unwrap()).collect();
     assert_eq!(names, ALL, "the checks and their order are for programs to rely on");
     Findings { said, report }
 }
@@ -159,7 +160,9 @@ fn doctor_without_a_kubeconfig_looks_at_aws() {
     }
     assert!(found.found("token").contains("made-up cluster id"), "{}", found.found("token"));
     // What was asked for by name must be there.
-    for arguments in [vec!["doctor", "-o", "json", "prod"], vec!["doctor", "-o", "json", "--kubeconfig", "/nonexistent"]] {
+    for arguments in
+        [vec!["doctor", "-o", "json", "prod"], vec!["doctor", "-o", "json", "--kubeconfig", "/nonexistent"]]
+    {
         let found = findings(run(aws.with_keys(&alice, &mut aws.iam_bridge(&arguments))));
         assert_eq!((found.said.code, found.verdict("kubeconfig")), (Some(1), "bad"), "{arguments:?}");
     }
@@ -172,15 +175,24 @@ fn doctor_explains_a_401_and_gives_what_to_paste() {
     assert_eq!((found.said.code, found.with("bad")), (Some(1), vec!["identity"]), "{}", found.said.stdout);
     assert_eq!(found.verdict("permissions"), "skipped");
     let identity = found.check("identity");
-    let causes: Vec<&str> = identity["causes"].as_array().unwrap().iter().map(|cause| cause.as_str().unwrap()).collect();
+    let causes: Vec<&str> =
+        identity["causes"].as_array().unwrap().iter().map(|cause| cause.as_str().unwrap()).collect();
     for (cause, words) in causes.iter().zip([ROLE, "cluster id is not `prod.example`", "asks no webhook"]) {
         assert!(cause.contains(words), "{words}: {cause}");
     }
     let snippets = identity["snippets"].as_array().unwrap();
     let text = |at: usize| snippets[at]["text"].as_str().unwrap();
     assert_eq!(text(0), format!("- rolearn: {ROLE}\n  username: \"Dev:{{{{SessionName}}}}\"\n  groups: [GROUP]\n"));
-    assert!(text(1).contains("kind: IAMIdentityMapping") && text(1).contains(&format!("  arn: {ROLE}\n")), "{}", text(1));
-    assert!(text(2).starts_with("aws eks create-access-entry --cluster-name prod.example --principal-arn"), "{}", text(2));
+    assert!(
+        text(1).contains("kind: IAMIdentityMapping") && text(1).contains(&format!("  arn: {ROLE}\n")),
+        "{}",
+        text(1)
+    );
+    assert!(
+        text(2).starts_with("aws eks create-access-entry --cluster-name prod.example --principal-arn"),
+        "{}",
+        text(2)
+    );
     assert_no_secret(&found.said, &desk.alice);
 }
 
@@ -256,7 +268,10 @@ fn doctor_goes_through_the_proxy_of_the_cluster() {
     let proxy = desk.aws.block_on(crate::harness::proxy::Proxy::start(address));
     let (before, after) = whole.split_once("    server: ").unwrap();
     let url = proxy.url().replace("http://", "http://user:canary@");
-    let through = format!("{before}    proxy-url: {url}\n    tls-server-name: 127.0.0.1\n    server: https://api.example:6443\n{}", after.split_once('\n').unwrap().1);
+    let through = format!(
+        "{before}    proxy-url: {url}\n    tls-server-name: 127.0.0.1\n    server: https://api.example:6443\n{}",
+        after.split_once('\n').unwrap().1
+    );
     desk.aws.write(".kube/config", &through);
     let found = desk.doctor(&[], &[]);
     assert_eq!((found.verdict("api-server"), found.verdict("identity")), ("good", "good"), "{}", found.said.stdout);

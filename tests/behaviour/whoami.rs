@@ -137,13 +137,15 @@ fn whoami_says_that_a_cluster_does_not_know_one_and_exits_1() {
     let server = ReviewServer::start(&aws, CLUSTER_ID);
     let alice = aws.role_session("Dev", "alice");
     let kubeconfig = aws.write(".kube/config", &server.kubeconfig(&exec_user("", &[])));
-    let ask = |aws: &Aws| run(aws.with_keys(&alice, &mut aws.iam_bridge(&["whoami", "--context", "prod", "-o", "json"])));
+    let ask =
+        |aws: &Aws| run(aws.with_keys(&alice, &mut aws.iam_bridge(&["whoami", "--context", "prod", "-o", "json"])));
     assert!(kubeconfig.exists());
     let said = ask(&aws);
     let answer: Value = serde_json::from_str(&said.stdout).unwrap();
     assert_eq!((said.code, &answer["aws"]["canonicalArn"]), (Some(1), &Value::from(ROLE)));
     assert_eq!(answer["cluster"]["subject"], Value::Null);
-    for words in ["does not accept the token (401)", "no mapping of the cluster names", ROLE, "iam-bridge doctor prod"] {
+    for words in ["does not accept the token (401)", "no mapping of the cluster names", ROLE, "iam-bridge doctor prod"]
+    {
         assert!(said.stderr.contains(words), "{words}: {}", said.stderr);
     }
     assert_no_secret(&said, &alice);
@@ -178,8 +180,7 @@ fn whoami_flags_win_over_those_of_the_plugin() {
     server.map("arn:aws:iam::111122223333:role/Ops", "ops");
     let alice = aws.user("alice");
     aws.write(".kube/config", &server.kubeconfig(&exec_user(&format!(", --role, \"{ROLE}\""), &[])));
-    let arguments =
-        ["whoami", "--context", "prod", "--role", "arn:aws:iam::111122223333:role/Ops", "-o", "json"];
+    let arguments = ["whoami", "--context", "prod", "--role", "arn:aws:iam::111122223333:role/Ops", "-o", "json"];
     let said = run(aws.with_keys(&alice, &mut aws.iam_bridge(&arguments)));
     let answer: Value = serde_json::from_str(&said.stdout).unwrap();
     assert_eq!((said.code, &answer["cluster"]["subject"]["username"]), (Some(0), &Value::from("ops")), "{said:?}");
@@ -190,7 +191,10 @@ fn whoami_without_keys_or_context_says_what_to_do() {
     let aws = Aws::start();
     let said = run(&mut aws.iam_bridge(&["whoami"]));
     assert_eq!((said.code, said.stdout.as_str()), (Some(1), ""));
-    assert!(said.stderr.contains("error: no AWS credentials were found") && said.stderr.contains("\nhint: "), "{said:?}");
+    assert!(
+        said.stderr.contains("error: no AWS credentials were found") && said.stderr.contains("\nhint: "),
+        "{said:?}"
+    );
 
     let user = aws.user("bob");
     let server = ReviewServer::start(&aws, CLUSTER_ID);
@@ -198,7 +202,10 @@ fn whoami_without_keys_or_context_says_what_to_do() {
     for (arguments, words) in [
         (vec!["whoami", "--context", "dev"], "context `dev` is not in the kubeconfig; it holds `prod`"),
         (vec!["whoami", "--context", "prod"], "`gke-gcloud-auth-plugin` is not a plugin for AWS that is known here"),
-        (vec!["whoami", "--context", "prod", "--kubeconfig", "/nonexistent"], "kubeconfig `/nonexistent` cannot be used"),
+        (
+            vec!["whoami", "--context", "prod", "--kubeconfig", "/nonexistent"],
+            "kubeconfig `/nonexistent` cannot be used",
+        ),
     ] {
         let said = run(aws.with_keys(&user, &mut aws.iam_bridge(&arguments)));
         assert_eq!((said.code, said.stdout.as_str()), (Some(1), ""), "{arguments:?}");
@@ -210,7 +217,10 @@ fn whoami_without_keys_or_context_says_what_to_do() {
 fn a_broken_kubeconfig_is_told_by_line_and_without_its_text() {
     let aws = Aws::start();
     let user = aws.user("bob");
-    aws.write(".kube/config", "apiVersion: v1\nusers:\n- name: me\n  user:\n    token: canary-token\n    exec: [canary\n");
+    aws.write(
+        ".kube/config",
+        "apiVersion: v1\nusers:\n- name: me\n  user:\n    token: canary-token\n    exec: [canary\n",
+    );
     let said = run(aws.with_keys(&user, &mut aws.iam_bridge(&["whoami", "--context", "prod"])));
     assert_eq!(said.code, Some(1));
     assert!(said.stderr.contains(".kube/config` cannot be used: line ") && !said.stderr.contains("canary"), "{said:?}");
@@ -243,7 +253,8 @@ fn no_other_credential_of_the_user_goes_to_the_server() {
     let server = ReviewServer::start(&aws, CLUSTER_ID);
     server.map("arn:aws:iam::111122223333:user/alice", "alice");
     let alice = aws.user("alice");
-    let user = exec_user("", &[]) + "    token: static-token\n    client-certificate-data: bm9uZQ==\n    client-key-data: bm9uZQ==\n";
+    let user = exec_user("", &[])
+        + "    token: static-token\n    client-certificate-data: bm9uZQ==\n    client-key-data: bm9uZQ==\n";
     aws.write(".kube/config", &server.kubeconfig(&user));
     let said = run(aws.with_keys(&alice, &mut aws.iam_bridge(&["whoami", "--context", "prod"])));
     assert_eq!(said.code, Some(0), "{said:?}");
