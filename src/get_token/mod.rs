@@ -21,7 +21,6 @@ mod keys;
 mod logins;
 mod mfa;
 mod origin;
-mod outlook;
 mod place;
 mod presign;
 mod profile;
@@ -41,7 +40,6 @@ pub use exec_credential::{ApiVersion, RenderError, Shape, is_interactive, render
 pub use keys::{KeySource, Keys, load as load_keys};
 pub use logins::{Login, LoginState, ProfileReport, profile_report};
 pub use origin::Origin;
-pub use outlook::{Outlook, outlook};
 pub use presign::{PresignError, SignedToken, presign, sign};
 pub use profile::ProfileError;
 pub use settings::{

@@ -47,17 +47,18 @@ impl Document {
         if bytes.iter().all(|byte| *byte == 0 || byte.is_ascii_whitespace()) {
             return Ok(Self::default());
         }
-        let text = std::str::from_utf8(bytes).unwrap_or_default();
-        match serde_saphyr::from_str(text) {
-            Ok(Node::Null) => Ok(Self::default()),
-            Ok(Node::Map(members)) => match members.get(CLUSTERS) {
+        // A parse error would quote the file, so it is not passed on.
+        let root = std::str::from_utf8(bytes).ok().and_then(|text| serde_saphyr::from_str(text).ok());
+        match root {
+            Some(Node::Null) => Ok(Self::default()),
+            Some(Node::Map(members)) => match members.get(CLUSTERS) {
                 Some(Node::Map(_) | Node::Null) => Ok(Self(members)),
                 None if members.is_empty() => Ok(Self(members)),
                 Some(_) | None => Err(Unfit::Foreign),
             },
-            Ok(Node::List(_)) => Err(Unfit::Foreign),
-            Ok(_) | Err(_) if is_torn(bytes) => Err(Unfit::Torn),
-            Ok(_) | Err(_) => Err(Unfit::Unreadable),
+            Some(Node::List(_)) => Err(Unfit::Foreign),
+            Some(_) | None if is_torn(bytes) => Err(Unfit::Torn),
+            Some(_) | None => Err(Unfit::Unreadable),
         }
     }
 

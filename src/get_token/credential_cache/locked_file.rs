@@ -65,16 +65,22 @@ impl LockedFile {
         loop {
             let mut file = private_file::open(path)?;
             lock(began, || file.try_lock())?;
-            // Deleted or replaced while we waited: what is written to this one would be lost.
             if is_at(&file, path)? {
                 let content = content(&mut file)?;
                 return Ok(Self { file, content });
+            }
+            // Deleted or replaced while we waited: what is written to this one would be lost.
+            if began.elapsed() >= PATIENCE {
+                return Err(FileError::Busy);
             }
         }
     }
 
     /// Writes the whole content anew.
     pub(super) fn write(mut self, text: &str) -> Result<(), FileError> {
+        if u64::try_from(text.len()).unwrap_or(u64::MAX) > LARGEST {
+            return Err(Fault::TooLarge.into());
+        }
         let Some((first, rest)) = text.as_bytes().split_first() else { return Ok(self.file.set_len(0)?) };
         let written = self.write_around(*first, rest);
         if written.is_err() {
