@@ -179,15 +179,16 @@ pub fn names_beginning(prefix: &str) -> Vec<String> {
     names.filter(|name| name.starts_with(prefix)).collect()
 }
 
-/// Where kubectl looks for `.kube`.
+/// Where kubectl looks for `.kube`; on Windows in client-go's order, which is another one for a home without a kubeconfig.
 fn home(one: &impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
     if !cfg!(windows) {
         return one("HOME").map(PathBuf::from);
     }
-    let drive = one("HOMEDRIVE").zip(one("HOMEPATH")).map(|(drive, path)| drive + &path);
-    let places = [one("HOME"), drive, one("USERPROFILE")].map(|place| place.map(PathBuf::from));
+    let [home, profile] = ["HOME", "USERPROFILE"].map(|name| one(name).map(PathBuf::from));
+    let drive = one("HOMEDRIVE").zip(one("HOMEPATH")).map(|(drive, path)| PathBuf::from(drive + &path));
     let has_config = |home: &&PathBuf| home.join(".kube").join("config").is_file();
-    places.iter().flatten().find(has_config).or_else(|| places.iter().flatten().find(|home| home.is_dir())).cloned()
+    let with_config = [&home, &drive, &profile].into_iter().flatten().find(has_config);
+    with_config.or_else(|| [&home, &profile, &drive].into_iter().flatten().find(|home| home.is_dir())).cloned()
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]

@@ -207,3 +207,26 @@ fn every_config_key_of_the_documents_exists() {
     }
     assert!(seen > 20, "{seen} keys");
 }
+
+/// Both ways: what is read stands on the page, what stands in its tables is read.
+#[test]
+fn every_variable_is_documented_and_every_documented_variable_is_read() {
+    let is_name = |word: &str| {
+        word.len() > 3 && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+    };
+    let code = read("src/config/env.rs");
+    let read_here: BTreeSet<&str> = code.split('"').skip(1).step_by(2).filter(|word| is_name(word)).collect();
+    let page = read("docs/reference/environment.md");
+    let firsts = page.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
+    let documented: BTreeSet<&str> = firsts.flat_map(|cell| cell.split('`')).filter(|word| is_name(word)).collect();
+    assert_eq!(read_here, documented);
+    assert!(read_here.len() > 30, "{read_here:?}");
+}
+
+/// The codes themselves are held by `cli.rs`.
+#[test]
+fn every_exit_code_is_documented() {
+    let page = read("docs/reference/exit-codes.md");
+    let codes: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    assert_eq!(codes, ["0", "1", "2", "130"]);
+}
