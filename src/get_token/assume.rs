@@ -109,8 +109,8 @@ impl<'r> Call<'r> {
         person: Person<'_>,
         clock: &Clock,
     ) -> Result<Held, GetTokenError> {
-        let (session_name, caller) = self.name(&held, sts, clock).await?;
         let code = self.device.as_ref().map(|device| device.ask(person)).transpose()?;
+        let (session_name, caller) = self.name(&held, sts, clock).await?;
         let refused = |refusal| {
             GetTokenError::AssumeRole(Box::new(RoleRefused {
                 role: self.arn.to_owned(),

@@ -4,7 +4,7 @@
 //! neither holds a secret or the query of a URL.
 
 use super::origin::Origin;
-use super::words::{Refusal, shell_word};
+use super::words::{Refusal, clock_remedy, off_by, shell_word};
 use super::{EndpointError, PresignError, ProfileError};
 
 /// Why there is no token.
@@ -20,6 +20,12 @@ pub enum GetTokenError {
         origin: Box<Origin>,
         /// What came instead.
         refusal: Box<Refusal>,
+    },
+    /// This machine's clock is so far off that nothing it signs is taken.
+    #[error("this machine's clock is {} AWS: what it signs is refused", off_by(*.ahead))]
+    Clock {
+        /// Seconds it is ahead, by the Date header of AWS's answer; negative when behind.
+        ahead: i64,
     },
     /// The container's credentials endpoint gives none.
     #[error("the container's credentials endpoint gives no credentials: {0}")]
@@ -118,14 +124,24 @@ pub enum GetTokenError {
         refusal: Box<Refusal>,
     },
     /// STS gives no keys for a web identity token.
-    #[error("role `{role}` cannot be assumed with the web identity token of {place}: {refusal}")]
+    #[error("role `{role}` cannot be assumed with the web identity token in {place}: {refusal}")]
     WebIdentity {
         /// The role.
         role: String,
-        /// Where the token is said to be.
+        /// Where the token is.
         place: String,
         /// What came instead.
         refusal: Box<Refusal>,
+    },
+    /// There is no web identity token where it should be.
+    #[error("role `{role}` cannot be assumed: its web identity token {place} cannot be read: {why}")]
+    WebIdentityFile {
+        /// The role.
+        role: String,
+        /// Where the token should be.
+        place: String,
+        /// The system's words.
+        why: String,
     },
 }
 
@@ -168,13 +184,17 @@ impl GetTokenError {
             Self::AssumeRole(refused) => refused.remedy(),
             Self::CallerIdentity { origin, refusal } if refusal.is_ended() => origin.renewal(),
             Self::CallerIdentity { refusal, .. } | Self::LoginSilent { refusal, .. } => refusal.remedy(),
+            Self::Clock { ahead } => clock_remedy(*ahead),
             Self::Container(_) => {
                 "check AWS_CONTAINER_CREDENTIALS_FULL_URI and the pod's identity association or task role, \
                  or give a profile: `--profile P`"
                     .to_owned()
             }
             Self::CredentialProcess { profile, .. } => {
-                format!("run that command by hand; it stands in profile {}", shell_word(profile))
+                format!(
+                    "run it by hand: `aws configure get credential_process --profile {}` shows it",
+                    shell_word(profile)
+                )
             }
             Self::Endpoint(_) => "give a region whose STS there is: `--region R`".to_owned(),
             Self::Login { profile, .. } => format!("run `aws login --profile {}`", shell_word(profile)),
@@ -204,6 +224,11 @@ impl GetTokenError {
                     .to_owned()
             }
             Self::WebIdentity { refusal, .. } => refusal.remedy(),
+            Self::WebIdentityFile { .. } => {
+                "check what puts the file there (in a pod: the service account's role annotation), \
+                 or give a profile: `--profile P`"
+                    .to_owned()
+            }
         }
     }
 
@@ -212,6 +237,7 @@ impl GetTokenError {
     pub fn clock_ahead(&self) -> Option<i64> {
         match self {
             Self::AssumeRole(refused) => refused.refusal.clock_ahead,
+            Self::Clock { ahead } => Some(*ahead),
             Self::CallerIdentity { refusal, .. }
             | Self::LoginSilent { refusal, .. }
             | Self::SsoRole { refusal, .. }
@@ -227,7 +253,8 @@ impl GetTokenError {
             | Self::Profile { .. }
             | Self::Profiles(_)
             | Self::Runtime(_)
-            | Self::Sso { .. } => None,
+            | Self::Sso { .. }
+            | Self::WebIdentityFile { .. } => None,
         }
     }
 }
@@ -285,7 +312,7 @@ fn no_credentials(profiles: &[String], is_metadata_silent: bool) -> String {
 
 /// The first names, and how many more there are.
 pub(super) fn names(known: &[String]) -> String {
-    const MOST: usize = 12;
+    const MOST: usize = 8;
     match known.get(..MOST) {
         Some(first) if known.len() > MOST => {
             format!("{} and {} more", first.join(", "), known.len().saturating_sub(MOST))

@@ -20,10 +20,16 @@ use super::profile::Profiles;
 use super::providers::{Base, Providers};
 use super::role_chain::{Chain, First};
 use super::sts::Sts;
-use super::words::{SKEW, off_by};
+use super::words::{SKEW, clock_remedy};
 use super::{EndpointForm, GetTokenError, KeySettings, Origin, StsEndpoint, credential_cache, kept_keys};
 use crate::aws::SdkHttp;
 use crate::clock::Clock;
+
+/// Seconds a clock may be ahead of AWS's: STS refuses signatures from the future.
+const MOST_AHEAD: i64 = 5 * 60;
+
+/// Seconds a clock may be behind: a token ends 15 minutes after the time it names.
+const MOST_BEHIND: i64 = -14 * 60;
 
 /// Keys to sign with, and where.
 #[derive(Clone, Debug)]
@@ -238,7 +244,7 @@ impl Search<'_> {
         let endpoint = self.place.endpoint(imds_region.as_deref())?;
 
         let mut held = Held { credentials: base.credentials, origin: base.origin, arn: None };
-        let mut skew = None;
+        let mut skew: Option<i64> = None;
         // Keys of a cache, the environment or a metadata service are not those the profile's roles are assumed with.
         let roles = chain.filter(|_| held.origin.profile.is_some()).map_or(&[][..], |chain| &chain.roles);
         for role in roles {
@@ -249,8 +255,13 @@ impl Search<'_> {
             let call = Call::of_flag(role, self.settings, self.cluster_id());
             held = self.assume(&call, held, &endpoint, &mut skew).await?;
         }
-        if let Some(ahead) = skew.filter(|ahead: &i64| ahead.abs() >= SKEW) {
-            notes.push(format!("this machine's clock is {} AWS; clusters may refuse what it signs", off_by(ahead)));
+        // The SDK has signed its own calls by AWS's clock. A token is signed by ours.
+        match skew {
+            Some(ahead) if !(MOST_BEHIND..=MOST_AHEAD).contains(&ahead) => return Err(GetTokenError::Clock { ahead }),
+            Some(ahead) if ahead.abs() >= SKEW => {
+                notes.push(format!("{}; until then its tokens end early or are refused", clock_remedy(ahead)));
+            }
+            Some(_) | None => {}
         }
         let is_of_role = self.settings.role.is_some() || !roles.is_empty();
         Ok(Asked { base, last: held, endpoint, is_of_role })

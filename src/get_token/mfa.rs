@@ -52,19 +52,21 @@ impl Device {
         if person.asking == Asking::Refused {
             return Err(MfaFault::Refused);
         }
-        let mut answers: Box<dyn BufRead> = match File::open(TERMINAL) {
-            Ok(terminal) => Box::new(BufReader::new(terminal)),
-            Err(_) => Box::new(io::stdin().lock()),
+        let (mut answers, is_echoed): (Box<dyn BufRead>, bool) = match File::open(TERMINAL) {
+            Ok(terminal) => (Box::new(BufReader::new(terminal)), true),
+            Err(_) => (Box::new(io::stdin().lock()), false),
         };
         for _ in 0..QUESTIONS {
             (person.before_asking)();
-            let mut stderr = io::stderr().lock();
-            // Whoever closed standard error may still type.
-            let _ = stderr.write_all(PROMPT.as_bytes()).and_then(|()| stderr.flush());
+            say(PROMPT);
             let mut line = String::new();
-            match answers.read_line(&mut line) {
-                Ok(0) | Err(_) => return Err(MfaFault::NobodyThere),
-                Ok(_) => {}
+            let is_end = matches!(answers.read_line(&mut line), Ok(0) | Err(_));
+            // What is said next begins a line of its own.
+            if is_end || !is_echoed {
+                say("\n");
+            }
+            if is_end {
+                return Err(MfaFault::NobodyThere);
             }
             let code = line.trim();
             if code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -73,4 +75,10 @@ impl Device {
         }
         Err(MfaFault::NoCode)
     }
+}
+
+/// To standard error. Whoever closed it may still type.
+fn say(text: &str) {
+    let mut stderr = io::stderr().lock();
+    let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
 }

@@ -66,6 +66,10 @@ pub(super) fn of_source(
 }
 
 fn sso_fault(chain: &Chain<'_>, sso: Sso<'_>, error: &CredentialsError, providers: &Providers<'_>) -> GetTokenError {
+    if sso.account.is_none() || sso.role.is_none() {
+        let why = "sso_account_id and sso_role_name are not both set".to_owned();
+        return GetTokenError::Profile { profile: chain.base.to_owned(), why };
+    }
     if matches!(error, CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_)) {
         return GetTokenError::Profile { profile: chain.base.to_owned(), why: spoken(error) };
     }
@@ -104,14 +108,12 @@ fn login(chain: &Chain<'_>, error: &CredentialsError, providers: &Providers<'_>)
 fn web_identity(role: &str, place: &str, error: &CredentialsError, providers: &Providers<'_>) -> GetTokenError {
     let endpoint = format!("https://sts.{}.amazonaws.com", providers.region);
     let answered = causes(error).find_map(|cause| cause.downcast_ref::<SdkError<AssumeRoleWithWebIdentityError>>());
-    let refusal = match answered {
-        Some(answer) => {
-            let date = answer.raw_response().and_then(|response| response.headers().get("date"));
-            let ahead = date.and_then(|date| super::sts::clock_ahead(date, providers.clock));
-            Refusal::of(answer, &endpoint, ahead)
-        }
-        None => Refusal { code: Some("no token".to_owned()), ..Refusal::silence(&endpoint, &spoken(error)) },
+    let Some(answer) = answered else {
+        return GetTokenError::WebIdentityFile { role: role.to_owned(), place: place.to_owned(), why: spoken(error) };
     };
+    let date = answer.raw_response().and_then(|response| response.headers().get("date"));
+    let ahead = date.and_then(|date| super::sts::clock_ahead(date, providers.clock));
+    let refusal = Refusal::of(answer, &endpoint, ahead);
     GetTokenError::WebIdentity { role: role.to_owned(), place: place.to_owned(), refusal: Box::new(refusal) }
 }
 
@@ -146,11 +148,9 @@ fn is_login_absent(chain: &Chain<'_>, settings: &KeySettings) -> bool {
 fn process_fault(words: &str) -> String {
     if let Some((_, rest)) = words.split_once("exited with code ") {
         let status = rest.split(". Stderr:").next().unwrap_or_default();
-        let is_missing = status.ends_with(" 127");
-        return format!(
-            "ended with {status}{}",
-            if is_missing { ", which mostly means that it is not found" } else { "" }
-        );
+        let status = status.replacen(':', "", 1);
+        let guess = if status.ends_with(" 127") { ", which mostly means that it is not found" } else { "" };
+        return format!("ended with {status}{guess}");
     }
     if let Some((_, rest)) = words.split_once("Expected field `") {
         let field = rest.split('`').next().unwrap_or_default();

@@ -12,7 +12,7 @@ use aws_sdk_sts::error::{ErrorMetadata, ProvideErrorMetadata};
 const LONGEST: usize = 300;
 
 /// Links of the SDK's chains that tell nobody anything.
-const HOLLOW: [&str; 9] = [
+const HOLLOW: [&str; 10] = [
     "an error occurred while loading credentials",
     "client error (Connect)",
     "dispatch failure",
@@ -21,6 +21,7 @@ const HOLLOW: [&str; 9] = [
     "service error",
     "the credential provider was not enabled",
     "timeout",
+    "unexpected credentials error",
     "unhandled error",
 ];
 
@@ -89,7 +90,7 @@ impl Refusal {
     /// What to do about it, where it does not depend on the keys.
     pub(super) fn remedy(&self) -> String {
         if let Some(ahead) = self.skew() {
-            return format!("synchronise this machine's clock, it is {} AWS: {}", off_by(ahead), CLOCK_COMMAND);
+            return clock_remedy(ahead);
         }
         let Some(code) = &self.code else {
             return format!(
@@ -135,6 +136,11 @@ const CLOCK_COMMAND: &str = if cfg!(windows) {
     "`sudo timedatectl set-ntp true`"
 };
 
+/// What to do about a clock that is so much ahead, or behind when negative.
+pub(super) fn clock_remedy(ahead: i64) -> String {
+    format!("synchronise this machine's clock, it is {} AWS: {CLOCK_COMMAND}", off_by(ahead))
+}
+
 /// `7 min ahead of`, `50 s behind`.
 pub(super) fn off_by(ahead: i64) -> String {
     let direction = if ahead < 0 { "behind" } else { "ahead of" };
@@ -171,7 +177,7 @@ fn first_line(text: &str) -> String {
     let line = line.split("\\n").next().unwrap_or_default();
     let words: Vec<&str> = line
         .split(' ')
-        .map(|word| if word.contains("://") { word.split('?').next().unwrap_or_default() } else { word })
+        .map(|word| if word.contains('/') { word.split('?').next().unwrap_or_default() } else { word })
         .collect();
     words.join(" ").chars().take(LONGEST).collect()
 }

@@ -18,13 +18,13 @@ const SESSION: &str = "canarySessionToken/+=";
 const ROLE: &str = "arn:aws:iam::111122223333:role/Dev";
 
 /// Answers calls in turn, over plain HTTP, and tells what it was asked.
-struct FakeSts {
+pub(super) struct FakeSts {
     address: SocketAddr,
     asked: Receiver<String>,
 }
 
 impl FakeSts {
-    fn start(answers: Vec<(u16, String)>) -> Self {
+    pub(super) fn start(answers: Vec<(u16, String)>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, asked) = channel();
@@ -37,9 +37,13 @@ impl FakeSts {
         Self { address, asked }
     }
 
+    pub(super) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     fn command(&self, args: &[&str]) -> Command {
         let mut command = offline(args);
-        command.env("AWS_ENDPOINT_URL_STS", format!("http://{}", self.address));
+        command.env("AWS_ENDPOINT_URL_STS", self.url());
         command
     }
 
@@ -91,7 +95,7 @@ fn identity(user_id: &str) -> (u16, String) {
     (200, body)
 }
 
-fn refusal(code: &str, message: &str) -> (u16, String) {
+pub(super) fn refusal(code: &str, message: &str) -> (u16, String) {
     let body = format!(
         "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type>\
          <Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"

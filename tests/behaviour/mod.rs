@@ -21,6 +21,8 @@ mod exec_entry;
 mod explain;
 mod get_token;
 mod get_token_aws;
+mod get_token_mfa;
+mod get_token_roles;
 mod identity;
 mod identity_cache;
 mod imds;
