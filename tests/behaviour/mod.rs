@@ -40,5 +40,6 @@ mod sts;
 mod telemetry;
 mod template;
 mod token;
+mod token_cache;
 mod user_asks;
 mod whoami;
