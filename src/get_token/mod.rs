@@ -21,6 +21,7 @@ mod keys;
 mod logins;
 mod mfa;
 mod origin;
+mod outlook;
 mod place;
 mod presign;
 mod profile;
@@ -40,6 +41,7 @@ pub use exec_credential::{ApiVersion, RenderError, Shape, is_interactive, render
 pub use keys::{KeySource, Keys, load as load_keys};
 pub use logins::{Login, LoginState, ProfileReport, profile_report};
 pub use origin::Origin;
+pub use outlook::{Outlook, outlook};
 pub use presign::{PresignError, SignedToken, presign, sign};
 pub use profile::ProfileError;
 pub use settings::{

@@ -24,7 +24,7 @@ impl Place {
                 fips: settings.fips.unwrap_or_else(|| says_true("use_fips_endpoint")),
                 dual_stack: settings.dual_stack.unwrap_or_else(|| says_true("use_dualstack_endpoint")),
             },
-            url: (!ignored).then(|| settings.endpoint_url.clone().or_else(|| profiles.sts_endpoint_url())).flatten(),
+            url: (!ignored).then(|| settings.endpoint_url.clone().or_else(|| profiles.endpoint_url("sts"))).flatten(),
         }
     }
 

@@ -106,12 +106,12 @@ impl Profiles {
         self.0.get(key).filter(|value| !value.is_empty())
     }
 
-    /// `endpoint_url` for STS: that of the profile's `services` section, else the profile's own.
-    pub(super) fn sts_endpoint_url(&self) -> Option<String> {
+    /// `endpoint_url` for a service: that of the profile's `services` section, else the profile's own.
+    pub(super) fn endpoint_url(&self, service: &'static str) -> Option<String> {
         let no_environment = Env::from_slice(&[]);
         EnvConfigValue::new()
             .profile("endpoint_url")
-            .service_id("sts")
+            .service_id(service)
             .load(&no_environment, Some(&self.0))
             .map(|(url, _)| url.into_owned())
             .filter(|url| !url.is_empty())

@@ -93,7 +93,7 @@ pub fn preview(path: &Path, changes: &[Change]) -> Result<Update, FileError> {
 ///
 /// # Errors
 /// [`FileError`].
-pub fn load(path: &Path) -> Result<Option<String>, FileError> {
+pub(super) fn load(path: &Path) -> Result<Option<String>, FileError> {
     match fs::metadata(path) {
         Ok(metadata) if !metadata.is_file() => return Err(FileError::NotRegular(path.display().to_string())),
         Ok(_) => {}

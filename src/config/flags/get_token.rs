@@ -18,18 +18,26 @@ pub struct GetToken {
     pub token_cache: TokenCache,
 
     /// Print the bare token
-    #[arg(long, value_name = "BOOL", value_parser = switch, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, help_heading = "Output", value_name = "BOOL", value_parser = switch, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub token_only: Option<bool>,
 
-    /// How to print it: json, yaml or token [default: json]
-    #[arg(long, value_name = "FORMAT", value_enum, hide_possible_values = true)]
+    /// How to print it: json, yaml or token; the AWS CLI's text and table give json [default: json]
+    #[arg(
+        long,
+        help_heading = "Output",
+        value_name = "FORMAT",
+        value_enum,
+        ignore_case = true,
+        hide_possible_values = true
+    )]
     pub output: Option<TokenOutput>,
 }
 
 /// Flags that say whose keys are used: those of every command that signs as a person.
 #[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Whose keys")]
 pub struct Keys {
-    /// AWS region whose STS is used
+    /// AWS region whose STS is used; the cluster's own is best
     #[arg(long, value_name = "REGION")]
     pub region: Option<String>,
 
@@ -37,7 +45,7 @@ pub struct Keys {
     #[arg(long, value_name = "NAME")]
     pub profile: Option<String>,
 
-    /// Role to assume before signing
+    /// Role to assume first
     #[arg(short, long, value_name = "ARN", visible_alias = "role-arn")]
     pub role: Option<String>,
 
@@ -82,8 +90,9 @@ pub enum SessionNameFrom {
 
 /// Flags of the token cache.
 #[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Token cache")]
 pub struct TokenCache {
-    /// Neither read nor write the token cache
+    /// Neither read nor write the token cache; so does IAM_BRIDGE_NO_CACHE=1
     #[arg(long, value_name = "BOOL", value_parser = switch, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub no_cache: Option<bool>,
 
@@ -91,16 +100,19 @@ pub struct TokenCache {
     #[arg(long, visible_alias = "no-cache-read", value_name = "BOOL", value_parser = switch, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub force_refresh: Option<bool>,
 
-    /// Directory of the caches [default: ~/.kube/cache/iam-bridge]
+    /// Directory of the caches; also IAM_BRIDGE_CACHE_DIR [default: ~/.kube/cache/iam-bridge]
     #[arg(long, value_name = "DIR")]
     pub cache_dir: Option<PathBuf>,
 }
 
 /// `get-token --output`.
+///
+/// The other words of `aws eks get-token` stand in kubeconfigs, where nothing but JSON is understood.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
 pub enum TokenOutput {
     /// An ExecCredential on one line.
     #[default]
+    #[value(aliases = ["text", "table", "yaml-stream"])]
     Json,
     /// The bare token.
     Token,
@@ -120,7 +132,7 @@ pub struct Cache {
 #[derive(Clone, Debug, Subcommand)]
 pub enum CacheAction {
     /// Show what is cached and until when; never a token or a key
-    #[command(after_help = "Example:\n  iam-bridge cache list -o json")]
+    #[command(after_help = "Example:\n  iam-bridge cache list\n  iam-bridge cache list -o json")]
     List(CacheList),
     /// Delete cached tokens and credentials
     #[command(after_help = "Example:\n  iam-bridge cache clear")]
@@ -142,7 +154,7 @@ pub struct CacheList {
 /// Which cache directory.
 #[derive(Args, Clone, Debug, Default)]
 pub struct CachePlace {
-    /// Directory of the caches [default: ~/.kube/cache/iam-bridge]
+    /// Directory of the caches; also IAM_BRIDGE_CACHE_DIR [default: ~/.kube/cache/iam-bridge]
     #[arg(long, value_name = "DIR")]
     pub cache_dir: Option<PathBuf>,
 }

@@ -76,7 +76,7 @@ pub enum Command {
     Server(Box<Server>),
     /// Print a token for kubectl, helm and client-go, as an exec credential
     #[command(
-        after_help = "Example:\n  iam-bridge get-token --cluster-name prod --region eu-central-1 --role-arn arn:aws:iam::111122223333:role/Dev"
+        after_help = "Example:\n  iam-bridge get-token --cluster-name prod --region eu-central-1 --profile dev\n  iam-bridge get-token --cluster-name prod --role-arn arn:aws:iam::111122223333:role/Dev\n\nkubectl calls it: write the entry with `iam-bridge kubeconfig`. When it fails: `iam-bridge doctor`."
     )]
     GetToken(Box<GetToken>),
     /// The same as get-token, under the reference's name
@@ -84,17 +84,17 @@ pub enum Command {
     Token(Box<GetToken>),
     /// Write a kubeconfig entry that uses this plugin, or turn an existing one into it
     #[command(
-        after_help = "Example:\n  iam-bridge kubeconfig --eks prod --region eu-central-1 --use\n  iam-bridge kubeconfig --convert prod"
+        after_help = "Example:\n  iam-bridge kubeconfig --eks prod --region eu-central-1 --use\n  iam-bridge kubeconfig -i prod --server https://prod.example.com --certificate-authority ca.pem\n  iam-bridge kubeconfig --convert prod\n  iam-bridge kubeconfig --revert prod"
     )]
     Kubeconfig(Box<Kubeconfig>),
     /// Show who you are at AWS and in the cluster, side by side
-    #[command(after_help = "Example:\n  iam-bridge whoami --profile dev --context prod")]
+    #[command(after_help = "Example:\n  iam-bridge whoami\n  iam-bridge whoami --profile dev --context prod")]
     Whoami(Box<Whoami>),
     /// Find out why kubectl does not get in, and what to do
-    #[command(after_help = "Example:\n  iam-bridge doctor prod")]
+    #[command(after_help = "Example:\n  iam-bridge doctor\n  iam-bridge doctor prod -o json")]
     Doctor(Doctor),
     /// List or clear cached tokens and credentials
-    #[command(after_help = "Example:\n  iam-bridge cache list")]
+    #[command(after_help = "Example:\n  iam-bridge cache list\n  iam-bridge cache clear")]
     Cache(Cache),
     /// Ask STS who a token belongs to
     #[command(
