@@ -148,11 +148,13 @@ async fn verify(scene: &Scene<'_>, settings: &KeySettings, keys: &Keys, clock: &
     let parsed = match Token::parse(&signed, &rules, now) {
         Ok(parsed) => parsed,
         Err(error) => {
-            let configured = error == TokenError::BadHost && keys.endpoint.is_configured();
-            let remedy = if configured {
-                "unset AWS_ENDPOINT_URL_STS and AWS_ENDPOINT_URL, and take endpoint_url out of the profile"
-            } else {
-                "give the cluster's region: `--region R`"
+            let remedy = match error {
+                TokenError::DateInFuture => SET_THE_CLOCK,
+                _ if keys.endpoint.is_configured() => {
+                    "unset AWS_ENDPOINT_URL_STS and AWS_ENDPOINT_URL, and take endpoint_url out of the profile"
+                }
+                TokenError::AccessKeyIdShape => "check the access key id for a stray character",
+                _ => "give the cluster's region: `--region R`",
             };
             finding.bad(format!("a server refuses the token without asking STS: {error}"), remedy);
             return ended(finding.end(), Some(signed), None, true);

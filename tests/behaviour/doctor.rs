@@ -26,71 +26,75 @@ const ALL: [&str; 10] = [
 ];
 
 /// What doctor found, by the names of its checks.
-struct Findings {
-    said: Said,
-    report: Value,
+pub(super) struct Findings {
+    pub(super) said: Said,
+    pub(super) report: Value,
 }
 
 impl Findings {
-    fn check(&self, name: &str) -> &Value {
+    pub(super) fn check(&self, name: &str) -> &Value {
         let checks = self.report["checks"].as_array().unwrap();
         checks.iter().find(|check| check["name"] == name).unwrap_or_else(|| panic!("{name}: {}", self.report))
     }
 
-    fn verdict(&self, name: &str) -> &str {
+    pub(super) fn verdict(&self, name: &str) -> &str {
         self.check(name)["verdict"].as_str().unwrap()
     }
 
-    fn found(&self, name: &str) -> &str {
+    pub(super) fn found(&self, name: &str) -> &str {
         self.check(name)["found"].as_str().unwrap()
     }
 
-    fn remedy(&self, name: &str) -> &str {
+    pub(super) fn remedy(&self, name: &str) -> &str {
         self.check(name)["remedy"].as_str().unwrap_or_default()
     }
 
     /// Names of the checks with this verdict.
-    fn with(&self, verdict: &str) -> Vec<&str> {
+    pub(super) fn with(&self, verdict: &str) -> Vec<&str> {
         let checks = self.report["checks"].as_array().unwrap().iter();
         checks.filter(|check| check["verdict"] == verdict).map(|check| check["name"].as_str().unwrap()).collect()
     }
 }
 
 /// A person with a kubeconfig for a cluster.
-struct Desk {
-    aws: Aws,
-    server: ReviewServer,
-    alice: Principal,
+pub(super) struct Desk {
+    pub(super) aws: Aws,
+    pub(super) server: ReviewServer,
+    pub(super) alice: Principal,
 }
 
 impl Desk {
-    fn new() -> Self {
-        let aws = Aws::start();
+    pub(super) fn new() -> Self {
+        Self::at(Aws::start())
+    }
+
+    /// In front of this AWS.
+    pub(super) fn at(aws: Aws) -> Self {
         let server = ReviewServer::start(&aws, CLUSTER_ID);
         let alice = aws.role_session("Dev", "alice");
         aws.write(".kube/config", &server.kubeconfig(&exec_user("", &[])));
         Self { aws, server, alice }
     }
 
-    fn mapped() -> Self {
+    pub(super) fn mapped() -> Self {
         let desk = Self::new();
         desk.server.map(ROLE, "dev:alice");
         desk
     }
 
-    fn with_user(self, user: &str) -> Self {
+    pub(super) fn with_user(self, user: &str) -> Self {
         self.aws.write(".kube/config", &self.server.kubeconfig(user));
         self
     }
 
-    fn doctor(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Findings {
+    pub(super) fn doctor(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Findings {
         let mut command = self.aws.iam_bridge(&["doctor", "-o", "json"]);
         self.aws.with_keys(&self.alice, &mut command).args(arguments).envs(variables.iter().copied());
         findings(run(&mut command))
     }
 }
 
-fn findings(said: Said) -> Findings {
+pub(super) fn findings(said: Said) -> Findings {
     let report: Value = serde_json::from_str(&said.stdout).unwrap_or_else(|_| panic!("{said:?}"));
     let names: Vec<&str> =
         report["checks"].as_array().unwrap().iter().map(|check| check["name"].as_str().unwrap()).collect();

@@ -15,6 +15,7 @@ mod demo;
 mod denial;
 mod deny;
 mod doctor;
+mod doctor_machine;
 mod document;
 mod documentation;
 mod exec_entry;

@@ -4,6 +4,7 @@
 
 mod fakes;
 mod other_clients;
+mod people;
 mod plugin;
 mod rig;
 

@@ -122,7 +122,8 @@ impl Cluster {
         fs::write(self.kubeconfig(name), text).unwrap();
     }
 
-    fn kubeconfig(&self, name: &str) -> PathBuf {
+    /// The kubeconfig that was written under this name.
+    pub(crate) fn kubeconfig(&self, name: &str) -> PathBuf {
         self.directory.path().join(format!("{name}.kubeconfig"))
     }
 }
