@@ -48,36 +48,9 @@ pub fn settings(context: &Context, global: &Global, keys: &Keys, env: &Env) -> R
         ..global.clone()
     };
     let flags = GetToken {
-        keys: over(keys, flags.keys),
+        keys: keys.over(flags.keys),
         token_cache: TokenCache { no_cache: Some(true), ..flags.token_cache },
         ..GetToken::default()
     };
     Ok(plan(&global, &flags, env)?.settings)
-}
-
-fn over(typed: &Keys, planned: Keys) -> Keys {
-    let Keys {
-        region,
-        profile,
-        role,
-        external_id,
-        mfa_serial,
-        session_name,
-        session_name_from,
-        forward_session_name,
-        cache,
-        cache_credentials,
-    } = typed.clone();
-    Keys {
-        region: region.or(planned.region),
-        profile: profile.or(planned.profile),
-        role: role.or(planned.role),
-        external_id: external_id.or(planned.external_id),
-        mfa_serial: mfa_serial.or(planned.mfa_serial),
-        session_name: session_name.or(planned.session_name),
-        session_name_from: session_name_from.or(planned.session_name_from),
-        forward_session_name: forward_session_name.or(planned.forward_session_name),
-        cache: cache.or(planned.cache),
-        cache_credentials: cache_credentials.or(planned.cache_credentials),
-    }
 }

@@ -11,6 +11,7 @@ pub mod file;
 pub mod flags;
 pub mod get_token;
 mod judge;
+pub mod kubeconfig;
 mod later;
 mod pick;
 pub mod server;

@@ -27,7 +27,7 @@ struct AllowlistEntry {
 
 /// What kubectl's policy says about a plugin.
 #[derive(Debug, Eq, PartialEq)]
-pub(super) enum Ruling {
+pub enum Ruling {
     /// It may run; there is a policy that says so.
     Allowed(PathBuf),
     /// It may not.
@@ -44,7 +44,8 @@ pub(super) enum Ruling {
 }
 
 /// Asks the kuberc about `command`, which runs `program`.
-pub(super) fn ask(environment: &Env, command: &str, program: Option<&Path>) -> Ruling {
+#[must_use]
+pub fn ask(environment: &Env, command: &str, program: Option<&Path>) -> Ruling {
     let Some(file) = place(environment) else { return Ruling::Silent };
     let text = match std::fs::read_to_string(&file) {
         Ok(text) => text,

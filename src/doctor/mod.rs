@@ -35,6 +35,8 @@ use serde::Serialize;
 use crate::clock::Clock;
 use crate::config::env::Env;
 use crate::config::flags::Global;
+pub use kuberc::{Ruling, ask as ask_kuberc};
+pub use programs::find as find_program;
 use scene::Scene;
 
 /// What to look at.

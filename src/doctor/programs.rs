@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 const WINDOWS_ENDINGS: [&str; 4] = [".exe", ".cmd", ".bat", ".com"];
 
 /// The file that `command` runs.
-pub(super) fn find(command: &str, path: Option<&str>) -> Option<PathBuf> {
+#[must_use]
+pub fn find(command: &str, path: Option<&str>) -> Option<PathBuf> {
     if command.is_empty() {
         return None;
     }

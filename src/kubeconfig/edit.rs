@@ -50,6 +50,8 @@ pub enum Change {
         name: String,
         /// Its plugin from now on; without variables it keeps its own.
         exec: ExecUser,
+        /// Whether the one it has is worth going back to.
+        remembers: bool,
     },
     /// `users[]`: back to what [`Change::Convert`] found.
     Revert {
@@ -127,9 +129,13 @@ pub fn edit(file: &str, text: &str, changes: &[Change]) -> Result<String, EditEr
 fn make(file: &str, text: String, change: &Change) -> Result<String, EditError> {
     let tree = parse(file, &text)?;
     let (memory, place) = match change {
-        Change::Convert { name, .. } => (remember(&text, &tree, name), None),
+        Change::Convert { name, remembers: true, .. } => (remember(&text, &tree, name), None),
         Change::Revert { name } => (recall(&tree, name), exec_of(&tree, name).map(span)),
-        Change::Cluster { .. } | Change::Context { .. } | Change::User { .. } | Change::UseContext(_) => (None, None),
+        Change::Cluster { .. }
+        | Change::Context { .. }
+        | Change::Convert { .. }
+        | Change::User { .. }
+        | Change::UseContext(_) => (None, None),
     };
     let value = match (change, &memory) {
         (Change::Revert { .. }, Some(Value::String(raw))) => value_of(raw),

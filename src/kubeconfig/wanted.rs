@@ -51,7 +51,7 @@ pub(super) fn make(root: &mut Map<String, Value>, change: &Change, memory: Optio
             user.insert("exec".to_owned(), written.into());
             forget(user);
         }),
-        Change::Convert { name, exec } => {
+        Change::Convert { name, exec, remembers: _ } => {
             let user = existing(root, name)?;
             if let Some(Value::Object(old)) = user.get_mut("exec") {
                 write(old, exec);

@@ -78,6 +78,37 @@ pub struct Keys {
     pub cache_credentials: Option<bool>,
 }
 
+impl Keys {
+    /// Each flag that was typed, else that of `planned`.
+    #[must_use]
+    pub fn over(&self, planned: Self) -> Self {
+        let Self {
+            region,
+            profile,
+            role,
+            external_id,
+            mfa_serial,
+            session_name,
+            session_name_from,
+            forward_session_name,
+            cache,
+            cache_credentials,
+        } = self.clone();
+        Self {
+            region: region.or(planned.region),
+            profile: profile.or(planned.profile),
+            role: role.or(planned.role),
+            external_id: external_id.or(planned.external_id),
+            mfa_serial: mfa_serial.or(planned.mfa_serial),
+            session_name: session_name.or(planned.session_name),
+            session_name_from: session_name_from.or(planned.session_name_from),
+            forward_session_name: forward_session_name.or(planned.forward_session_name),
+            cache: cache.or(planned.cache),
+            cache_credentials: cache_credentials.or(planned.cache_credentials),
+        }
+    }
+}
+
 /// Where a role's session name comes from when none is given.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
 pub enum SessionNameFrom {
