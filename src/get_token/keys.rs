@@ -21,7 +21,9 @@ use super::providers::{Base, Providers};
 use super::role_chain::{Chain, First};
 use super::sts::Sts;
 use super::words::{SKEW, clock_remedy};
-use super::{EndpointForm, GetTokenError, KeySettings, Origin, StsEndpoint, credential_cache, kept_keys};
+use super::{
+    CredentialCacheSettings, EndpointForm, GetTokenError, KeySettings, Origin, StsEndpoint, credential_cache, kept_keys,
+};
 use crate::aws::SdkHttp;
 use crate::clock::Clock;
 
@@ -196,14 +198,11 @@ impl Search<'_> {
         }
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(GetTokenError::Runtime)?;
-        let asked = runtime.block_on(Box::pin(self.ask(chain.as_ref(), base, notes)));
+        let asked = runtime.block_on(Box::pin(self.ask(chain.as_ref(), base, cache, notes)));
         // A resolver thread or an idle connection must not hold back an answer that is there.
         runtime.shutdown_background();
-        let Asked { base, last, endpoint, is_of_role } = asked?;
+        let Asked { last, endpoint, is_of_role } = asked?;
         let source = last.origin.source;
-        if let Some(cache) = cache.filter(|_| source != KeySource::Cache) {
-            notes.extend(credential_cache::keep(cache, &base, self.clock.now()));
-        }
         if let Some(directory) = &settings.kept_keys {
             let descent = kept_keys::Descent { source, is_of_role, login_files: &login_files };
             notes.extend(kept_keys::keep(directory, settings, &last.credentials, descent, self.clock.now()));
@@ -224,6 +223,7 @@ impl Search<'_> {
         &self,
         chain: Option<&Chain<'_>>,
         base: Option<Base>,
+        cache: Option<&CredentialCacheSettings>,
         notes: &mut Vec<String>,
     ) -> Result<Asked, GetTokenError> {
         let providers = Providers {
@@ -250,7 +250,10 @@ impl Search<'_> {
         for role in roles {
             held = self.assume(&Call::of_profile(role, self.cluster_id()), held, &endpoint, &mut skew).await?;
         }
-        let base = held.credentials.clone();
+        // Before `--role`, which may be refused: nobody is to be asked for a code again because of that.
+        if let Some(cache) = cache.filter(|_| held.origin.source != KeySource::Cache) {
+            notes.extend(credential_cache::keep(cache, &held.credentials, self.clock.now()));
+        }
         if let Some(role) = &self.settings.role {
             let call = Call::of_flag(role, self.settings, self.cluster_id());
             held = self.assume(&call, held, &endpoint, &mut skew).await?;
@@ -264,7 +267,7 @@ impl Search<'_> {
             Some(_) | None => {}
         }
         let is_of_role = self.settings.role.is_some() || !roles.is_empty();
-        Ok(Asked { base, last: held, endpoint, is_of_role })
+        Ok(Asked { last: held, endpoint, is_of_role })
     }
 
     async fn assume(
@@ -291,8 +294,6 @@ impl Search<'_> {
 
 /// What was got by asking.
 struct Asked {
-    /// Before `--role`.
-    base: Credentials,
     /// To sign with.
     last: Held,
     endpoint: StsEndpoint,

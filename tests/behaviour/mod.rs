@@ -10,6 +10,7 @@ mod cli_live;
 mod config;
 mod config_files;
 mod credential_cache;
+mod credential_cache_roles;
 mod credential_sources;
 mod demo;
 mod denial;
