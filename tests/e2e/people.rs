@@ -46,9 +46,15 @@ fn e2e_whoami_and_doctor_know_a_mapped_person() {
 
     rig.apply(
         "apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: walkers, namespace: default}
+rules:
+- {apiGroups: [''], resources: [configmaps], verbs: [get, list]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
 metadata: {name: walkers, namespace: default}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: walkers}
 subjects:
 - {apiGroup: rbac.authorization.k8s.io, kind: Group, name: walkers}
 ",
