@@ -61,7 +61,9 @@ pub(super) fn of_source(
         _ if is_absent && words.contains("disabled") => without("switched off by AWS_EC2_METADATA_DISABLED"),
         _ if is_absent && words.contains("404") => without("this instance has no role"),
         _ if is_absent => Ok(Without { why: "no answer".to_owned(), is_silent: true }),
-        _ => Err(GetTokenError::Metadata(words)),
+        _ if matches!(error, CredentialsError::InvalidConfiguration(_)) => Err(GetTokenError::Metadata(words)),
+        // Whoever answers there need not be EC2: some networks answer everything.
+        _ => without(words.trim_end_matches('.')),
     }
 }
 

@@ -1,7 +1,7 @@
 //! STS, asked with somebody's keys, for a person who waits.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU16, Ordering};
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
@@ -25,8 +25,8 @@ const MAX_ATTEMPTS: u32 = 2;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// One attempt at a call, and all of them.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(6);
-const OPERATION_TIMEOUT: Duration = Duration::from_secs(9);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(4);
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// No answer had a date yet.
 const UNKNOWN: i64 = i64::MIN;
@@ -36,12 +36,12 @@ const UNKNOWN: i64 = i64::MIN;
 pub(super) struct Sts {
     pub(super) client: aws_sdk_sts::Client,
     endpoint: String,
-    skew: Arc<Skew>,
+    seen: Arc<Seen>,
 }
 
 impl Sts {
     pub(super) fn new(keys: Credentials, endpoint: &StsEndpoint, http: SdkHttp, clock: &Clock) -> Self {
-        let skew = Arc::new(Skew { ahead: AtomicI64::new(UNKNOWN), clock: clock.clone() });
+        let seen = Arc::new(Seen { ahead: AtomicI64::new(UNKNOWN), status: AtomicU16::new(0), clock: clock.clone() });
         let mut config = aws_sdk_sts::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(endpoint.signing_region().to_owned()))
@@ -49,11 +49,11 @@ impl Sts {
             .credentials_provider(keys)
             .retry_config(retries())
             .timeout_config(timeouts())
-            .interceptor(DateReader(Arc::clone(&skew)))
+            .interceptor(AnswerReader(Arc::clone(&seen)))
             .http_client(http);
         config.set_app_name(AppName::new("iam-bridge").ok());
         let client = aws_sdk_sts::Client::from_conf(config.build());
-        Self { client, endpoint: endpoint.origin().to_owned(), skew }
+        Self { client, endpoint: endpoint.origin().to_owned(), seen }
     }
 
     /// Scheme, host and port.
@@ -79,12 +79,16 @@ impl Sts {
     where
         E: std::error::Error + aws_sdk_sts::error::ProvideErrorMetadata + 'static,
     {
-        Refusal::of(error, &self.endpoint, self.clock_ahead())
+        let refusal = Refusal::of(error, &self.endpoint, self.clock_ahead());
+        match (&refusal.code, self.seen.status.load(Ordering::SeqCst)) {
+            (None, status @ 1..) => refusal.strange(status),
+            (Some(_), _) | (None, 0) => refusal,
+        }
     }
 
     /// Seconds this machine's clock is ahead, by the last answer.
     pub(super) fn clock_ahead(&self) -> Option<i64> {
-        Some(self.skew.ahead.load(Ordering::SeqCst)).filter(|ahead| *ahead != UNKNOWN)
+        Some(self.seen.ahead.load(Ordering::SeqCst)).filter(|ahead| *ahead != UNKNOWN)
     }
 }
 
@@ -108,19 +112,22 @@ pub(super) fn clock_ahead(date: &str, clock: &Clock) -> Option<i64> {
     Some(clock.now().0.saturating_sub(date.timestamp().as_second()))
 }
 
+/// What the last answer told besides its text.
 #[derive(Debug)]
-struct Skew {
+struct Seen {
     ahead: AtomicI64,
+    /// HTTP status; 0 before the first answer.
+    status: AtomicU16,
     clock: Clock,
 }
 
-/// Reads the Date header of every answer, good or bad.
+/// Reads status and Date header of every answer, good or bad.
 #[derive(Debug)]
-struct DateReader(Arc<Skew>);
+struct AnswerReader(Arc<Seen>);
 
-impl Intercept for DateReader {
+impl Intercept for AnswerReader {
     fn name(&self) -> &'static str {
-        "DateReader"
+        "AnswerReader"
     }
 
     fn read_before_deserialization(
@@ -129,6 +136,7 @@ impl Intercept for DateReader {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
+        self.0.status.store(context.response().status().as_u16(), Ordering::SeqCst);
         let date = context.response().headers().get("date");
         if let Some(ahead) = date.and_then(|date| clock_ahead(date, &self.0.clock)) {
             self.0.ahead.store(ahead, Ordering::SeqCst);

@@ -68,6 +68,12 @@ impl Refusal {
         Self { code: None, words: words.to_owned(), endpoint: endpoint.to_owned(), clock_ahead: None }
     }
 
+    /// Somebody has answered, but not as AWS does.
+    pub(super) fn strange(self, status: u16) -> Self {
+        let words = format!("what answers at `{}` is not AWS", self.endpoint);
+        Self { code: Some(format!("{STRANGE}{status}")), words, ..self }
+    }
+
     /// How far this machine's clock is off, if that is why AWS refused: seconds ahead, or behind when negative.
     #[must_use]
     pub fn skew(&self) -> Option<i64> {
@@ -109,6 +115,9 @@ impl Refusal {
             "RequestExpired" | "RequestTimeTooSkewed" | "SignatureDoesNotMatch" => {
                 "check the secret key and this machine's clock: `date -u`"
             }
+            code if code.starts_with(STRANGE) => {
+                "check HTTPS_PROXY, NO_PROXY and AWS_ENDPOINT_URL_STS: `env | grep -i -e proxy -e endpoint`"
+            }
             "Throttling" | "ThrottlingException" | "TooManyRequestsException" => "wait a little and try again",
             "ValidationError" => "check role ARN, session name, external id and duration",
             _ => "run `iam-bridge doctor`",
@@ -126,6 +135,9 @@ impl fmt::Display for Refusal {
         }
     }
 }
+
+/// A code of ours: the HTTP status of an answer that holds none of AWS's.
+const STRANGE: &str = "HTTP ";
 
 /// How a clock is set by the network.
 const CLOCK_COMMAND: &str = if cfg!(windows) {

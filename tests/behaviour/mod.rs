@@ -29,6 +29,7 @@ mod identity;
 mod identity_cache;
 mod imds;
 mod kept_keys;
+mod key_sources;
 mod kubeconfig_edit;
 mod mapping;
 mod mapping_entries;
