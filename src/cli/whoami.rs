@@ -11,16 +11,17 @@ use crate::whoami::whoami;
 
 /// Runs the command.
 pub(super) fn run(flags: &Whoami, call: &Call) -> Exit {
-    let answer = match flags.context.as_deref() {
-        None => match keys(&call.global, &flags.keys, &call.env) {
+    let answer = match (flags.context.as_deref(), &flags.kubeconfig) {
+        (None, None) => match keys(&call.global, &flags.keys, &call.env) {
             Ok(settings) => whoami(&settings, None, &Clock::system()),
             Err(error) => return misplanned(&error),
         },
-        Some(name) => {
+        // A kubeconfig alone stands for its current context.
+        (name, _) => {
             let env = &call.env;
             let files =
                 KubeconfigFiles::choose(flags.kubeconfig.as_deref(), env.kubeconfig.as_deref(), env.home.as_deref());
-            let context = match files.context(Some(name)) {
+            let context = match files.context(name) {
                 Ok(context) => context,
                 Err(error) => return output::fail(error),
             };
@@ -33,7 +34,8 @@ pub(super) fn run(flags: &Whoami, call: &Call) -> Exit {
                 Err(error) => {
                     let exit = output::fail(error);
                     output::hint(format_args!(
-                        "say which cluster tokens are for: whoami --context {name} --cluster-id ID"
+                        "say which cluster tokens are for: whoami --context {} --cluster-id ID",
+                        context.name
                     ));
                     return exit;
                 }

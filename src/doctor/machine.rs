@@ -99,7 +99,7 @@ fn places(finding: &mut Finding, aws: &AwsEnv) {
     }
     let ignored = aws.ignore_endpoint_urls.as_deref().is_some_and(|value| value.eq_ignore_ascii_case("true"));
     let endpoint = aws.endpoint_url_sts.as_ref().map(|_| "AWS_ENDPOINT_URL_STS");
-    let endpoint = endpoint.or(aws.endpoint_url.as_ref().map(|_| "AWS_ENDPOINT_URL"));
+    let endpoint = endpoint.or_else(|| aws.endpoint_url.as_ref().map(|_| "AWS_ENDPOINT_URL"));
     if let Some(name) = endpoint.filter(|_| !ignored) {
         finding.warn(
             format!("{name} is set: tokens are signed for it, and servers accept STS's own hosts only"),
