@@ -80,10 +80,11 @@ pub(super) fn fault(error: &(dyn Error + 'static)) -> Fault {
             let inner: &(dyn Error + 'static) = inner;
             inner
         });
-        let is_wrapper = cause.is::<kube::Error>() && cause.source().is_some();
         is_tls = is_tls || cause.is::<rustls::Error>();
         let text = cause.to_string();
-        if !is_wrapper && !line.ends_with(&text) {
+        // Neither of these two says more than that something failed.
+        let is_wrapper = cause.is::<kube::Error>() || text.starts_with("client error (");
+        if !(is_wrapper && cause.source().is_some()) && !line.ends_with(&text) {
             if !line.is_empty() {
                 line.push_str(": ");
             }
