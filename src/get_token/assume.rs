@@ -58,7 +58,7 @@ pub(super) struct Held {
 impl<'r> Call<'r> {
     /// A role of a profile. Its session's name is made up if the profile gives none: nobody is asked for one.
     pub(super) fn of_profile(role: &ProfileRole<'r>, cluster_id: &str) -> Self {
-        let profile = shell_word(role.profile);
+        let (cluster_id, profile) = (shell_word(cluster_id), shell_word(role.profile));
         let device = role.mfa_serial.map(|serial| Device {
             serial: serial.to_owned(),
             whose: format!("profile `{}`", role.profile),
@@ -75,6 +75,7 @@ impl<'r> Call<'r> {
 
     /// `--role`.
     pub(super) fn of_flag(role: &'r Role, settings: &KeySettings, cluster_id: &str) -> Self {
+        let cluster_id = shell_word(cluster_id);
         let profile = settings.profile.as_deref().map(|name| format!(" --profile {}", shell_word(name)));
         let device = role.mfa_serial.as_ref().map(|serial| Device {
             serial: serial.clone(),

@@ -57,46 +57,57 @@ pub(super) struct Recalled {
     pub(super) note: Option<String>,
 }
 
-/// The kept keys, if there are any that live long enough.
-pub(super) fn recall(directory: &Path, settings: &KeySettings, now: UnixSeconds) -> Recalled {
-    // What is wrong with the directory is told when it is to be written.
-    if !matches!(private_file::is_directory(directory), Ok(true)) {
-        return Recalled::default();
-    }
-    let key = key(Kind::Credentials, settings);
-    let path = key.file_in(directory);
-    match load(&path, &key, now) {
-        Ok(Some((keys, login_files))) => Recalled { keys: Some(keys), login_files, note: None },
-        Ok(None) => Recalled::default(),
-        Err(why) => {
-            let file = path.display();
-            let note = format!("kept credentials `{file}` {why}; they are not used, new ones take their place");
-            Recalled { note: Some(note), ..Recalled::default() }
-        }
-    }
+/// Where the keys of certain settings are kept.
+#[derive(Debug)]
+pub(super) struct KeptKeys<'s> {
+    directory: &'s Path,
+    home: Option<&'s Path>,
+    key: Key,
 }
 
-/// Keeps `keys`, if they are of a kind that is kept; what stood in the way is a note.
-pub(super) fn keep(
-    directory: &Path,
-    settings: &KeySettings,
-    keys: &Credentials,
-    descent: Descent<'_>,
-    now: UnixSeconds,
-) -> Option<String> {
-    let key = key(Kind::Credentials, settings);
-    let bytes = Text::of(keys, descent, &key, now)?.render()?;
-    // Whoever has no home gets none made: HOME may be a word for nowhere.
-    if settings.home.as_ref().is_some_and(|home| directory.starts_with(home) && !home.is_dir()) {
-        return None;
+impl<'s> KeptKeys<'s> {
+    /// The place; `None` unless keys are to be kept.
+    ///
+    /// It stands for the AWS config files as they are now. So it is made before these are read: keys that an old text led
+    /// to are never taken for those of a new one.
+    pub(super) fn of(settings: &'s KeySettings) -> Option<Self> {
+        let directory = settings.kept_keys.as_deref()?;
+        Some(Self { directory, home: settings.home.as_deref(), key: key(Kind::Credentials, settings) })
     }
-    let written =
-        private_file::directory(directory).and_then(|()| private_file::write(&key.file_in(directory), &bytes));
-    match written {
-        Err(fault) if !fault.is_no_place() => {
-            Some(format!("the credentials cannot be kept: cache directory `{}` {fault}", directory.display()))
+
+    /// The kept keys, if there are any that live long enough.
+    pub(super) fn recall(&self, now: UnixSeconds) -> Recalled {
+        // What is wrong with the directory is told when it is to be written.
+        if !matches!(private_file::is_directory(self.directory), Ok(true)) {
+            return Recalled::default();
         }
-        Ok(()) | Err(_) => None,
+        let path = self.key.file_in(self.directory);
+        match load(&path, &self.key, now) {
+            Ok(Some((keys, login_files))) => Recalled { keys: Some(keys), login_files, note: None },
+            Ok(None) => Recalled::default(),
+            Err(why) => {
+                let file = path.display();
+                let note = format!("kept credentials `{file}` {why}; they are not used, new ones take their place");
+                Recalled { note: Some(note), ..Recalled::default() }
+            }
+        }
+    }
+
+    /// Keeps `keys`, if they are of a kind that is kept; what stood in the way is a note.
+    pub(super) fn keep(&self, keys: &Credentials, descent: Descent<'_>, now: UnixSeconds) -> Option<String> {
+        let bytes = Text::of(keys, descent, &self.key, now)?.render()?;
+        // Whoever has no home gets none made: HOME may be a word for nowhere.
+        if self.home.is_some_and(|home| self.directory.starts_with(home) && !home.is_dir()) {
+            return None;
+        }
+        let written = private_file::directory(self.directory)
+            .and_then(|()| private_file::write(&self.key.file_in(self.directory), &bytes));
+        match written {
+            Err(fault) if !fault.is_no_place() => {
+                Some(format!("the credentials cannot be kept: cache directory `{}` {fault}", self.directory.display()))
+            }
+            Ok(()) | Err(_) => None,
+        }
     }
 }
 
@@ -127,7 +138,7 @@ struct Text<'t> {
     kept_at: i64,
     reuse_until: i64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    files: Vec<(PathBuf, Option<Stamp>)>,
+    files: Vec<(PathBuf, Stamp)>,
 }
 
 #[derive(Deserialize)]
@@ -142,6 +153,9 @@ impl<'t> Text<'t> {
         let session_token = keys.session_token().filter(|token| !token.is_empty())?;
         let end = UnixSeconds(seconds_since_epoch(keys.expiry()?));
         let last = end.plus(-LEAST_LEFT);
+        // A login whose file is not there has been ended meanwhile.
+        let stamped = |path: &PathBuf| Some((path.clone(), Stamp::of(path)?));
+        let files = descent.login_files.iter().map(stamped).collect::<Option<Vec<_>>>()?;
         (is_lent && now < last).then(|| Self {
             v: VERSION,
             key: key.as_str(),
@@ -152,7 +166,7 @@ impl<'t> Text<'t> {
             expiration: end.0,
             kept_at: now.0,
             reuse_until: if descent.source.may_change_unseen() { last.min(now.plus(UNSEEN_LIFE)) } else { last }.0,
-            files: descent.login_files.iter().map(|path| (path.clone(), Stamp::of(path))).collect(),
+            files,
         })
     }
 
@@ -186,7 +200,7 @@ impl<'t> Text<'t> {
         UnixSeconds(self.expiration).since(now) > LEAST_LEFT
             && now.0 < self.reuse_until
             && self.kept_at <= now.plus(MOST_AHEAD).0
-            && self.files.iter().all(|(path, stamp)| Stamp::of(path) == *stamp)
+            && self.files.iter().all(|(path, stamp)| Stamp::of(path) == Some(*stamp))
     }
 }
 

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use aws_credential_types::Credentials;
 
 use super::assume::{Call, Held};
+use super::kept_keys::{Descent, KeptKeys};
 use super::mfa::Person;
 use super::place::{DEFAULT_REGION, Place};
 use super::profile::Profiles;
@@ -21,9 +22,7 @@ use super::providers::{Base, Providers};
 use super::role_chain::{Chain, First};
 use super::sts::Sts;
 use super::words::{SKEW, clock_remedy};
-use super::{
-    CredentialCacheSettings, EndpointForm, GetTokenError, KeySettings, Origin, StsEndpoint, credential_cache, kept_keys,
-};
+use super::{CredentialCacheSettings, EndpointForm, GetTokenError, KeySettings, Origin, StsEndpoint, credential_cache};
 use crate::aws::SdkHttp;
 use crate::clock::Clock;
 
@@ -85,11 +84,13 @@ pub enum KeySource {
 /// [`GetTokenError`].
 pub fn load(settings: &KeySettings, before_asking: &dyn Fn(), clock: &Clock) -> Result<Keys, GetTokenError> {
     let mut notes = Vec::new();
+    let kept = KeptKeys::of(settings);
     let profiles = profiles(settings, &mut notes)?;
     let place = Place::of(settings, &profiles);
     let http = SdkHttp::new(settings.ca_bundle.clone().or_else(|| profiles.get("ca_bundle").map(PathBuf::from)));
     let search = Search {
         settings,
+        kept,
         profiles: &profiles,
         place: &place,
         http: &http,
@@ -140,6 +141,7 @@ impl KeySource {
 /// Everything the search goes by.
 struct Search<'s> {
     settings: &'s KeySettings,
+    kept: Option<KeptKeys<'s>>,
     profiles: &'s Profiles,
     place: &'s Place,
     http: &'s SdkHttp,
@@ -188,8 +190,8 @@ impl Search<'_> {
             let (credentials, source, endpoint) = (credentials.clone(), origin.source, self.place.endpoint(None)?);
             return Ok(Found { credentials, source, endpoint, login_files, is_root_login });
         }
-        if let Some(directory) = &settings.kept_keys {
-            let recalled = kept_keys::recall(directory, settings, now);
+        if let Some(kept) = &self.kept {
+            let recalled = kept.recall(now);
             notes.extend(recalled.note);
             if let Some(credentials) = recalled.keys {
                 let (source, endpoint) = (KeySource::Cache, self.place.endpoint(None)?);
@@ -203,9 +205,9 @@ impl Search<'_> {
         runtime.shutdown_background();
         let Asked { last, endpoint, is_of_role } = asked?;
         let source = last.origin.source;
-        if let Some(directory) = &settings.kept_keys {
-            let descent = kept_keys::Descent { source, is_of_role, login_files: &login_files };
-            notes.extend(kept_keys::keep(directory, settings, &last.credentials, descent, self.clock.now()));
+        if let Some(kept) = &self.kept {
+            let descent = Descent { source, is_of_role, login_files: &login_files };
+            notes.extend(kept.keep(&last.credentials, descent, self.clock.now()));
         }
         Ok(Found { credentials: last.credentials, source, endpoint, login_files, is_root_login })
     }

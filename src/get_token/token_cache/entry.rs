@@ -45,7 +45,7 @@ pub(super) struct Entry {
     /// Who got it when it was made.
     pub(super) parent: Option<Parent>,
     /// Files of the login behind it, as they stood.
-    files: Vec<(PathBuf, Option<Stamp>)>,
+    files: Vec<(PathBuf, Stamp)>,
 }
 
 /// Why a file's text is none of ours. Holds nothing of the text.
@@ -72,7 +72,7 @@ struct Text<'t> {
     #[serde(default)]
     parent: Option<Parent>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    files: Vec<(PathBuf, Option<Stamp>)>,
+    files: Vec<(PathBuf, Stamp)>,
 }
 
 #[derive(Deserialize)]
@@ -93,13 +93,16 @@ impl Entry {
             return None;
         }
         let last = signed.expires_at.plus(-LEAST_LEFT);
+        // A login whose file is not there has been ended meanwhile, and no later change would show.
+        let stamped = |path: &PathBuf| Some((path.clone(), Stamp::of(path)?));
+        let files = keys.login_files.iter().map(stamped).collect::<Option<Vec<_>>>()?;
         Some(Self {
             token: signed.token.clone(),
             expires_at: signed.expires_at,
             signed_at: at,
             reuse_until: if keys.source.may_change_unseen() { last.min(at.plus(UNSEEN_LIFE)) } else { last },
             parent,
-            files: keys.login_files.iter().map(|path| (path.clone(), Stamp::of(path))).collect(),
+            files,
         })
     }
 
@@ -155,7 +158,7 @@ impl Entry {
         self.expires_at.since(now) > LEAST_LEFT
             && now < self.reuse_until
             && self.signed_at <= now.plus(MOST_AHEAD)
-            && self.files.iter().all(|(path, stamp)| Stamp::of(path) == *stamp)
+            && self.files.iter().all(|(path, stamp)| Stamp::of(path) == Some(*stamp))
     }
 
     /// The same token as `other`?
