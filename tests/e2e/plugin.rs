@@ -4,13 +4,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use iam_bridge::demo::sts::Principal;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::config::{KubeConfigOptions, Kubeconfig};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use super::rig::{ACCOUNT, CLUSTER_ID, Rig, SEEN};
-use crate::harness::api_server::ApiServer;
+use crate::harness::api_server::{ApiServer, Refuses};
 use crate::harness::aws::{Aws, START_URL, SsoLogin};
 use crate::harness::cluster::binaries;
 use crate::harness::process::{Said, binary, clean, iam_bridge, run, run_ok};
@@ -205,7 +207,7 @@ fn e2e_twenty_runs_of_kubectl_sign_once() {
 fn e2e_a_refused_token_is_not_given_to_the_same_kubectl_again() {
     let Some(kube) = binaries() else { return };
     let runtime = Runtime::new().unwrap();
-    let api_server = runtime.block_on(ApiServer::start());
+    let api_server = runtime.block_on(ApiServer::start(Refuses::FirstToken));
     let desk = Desk::new(&kube);
     let principal = Principal::role_session(ACCOUNT, "Refused", "rosa").unwrap();
     desk.write("refused", &api_server.url(), api_server.ca_pem(), &Entry::new(keys_of(&principal)));
@@ -221,6 +223,31 @@ fn e2e_a_refused_token_is_not_given_to_the_same_kubectl_again() {
     assert_eq!((second.code, second.stdout.trim()), (Some(0), "namespace/default"), "{second:?}");
     let after: Vec<String> = api_server.tokens().split_off(tokens.len());
     assert!(after.iter().all(|token| tokens.last() == Some(token)), "the token that was taken is kept and used");
+}
+
+/// kube-rs runs plugins too, from other code than client-go's.
+#[test]
+fn e2e_kube_rs_gets_in_with_the_token_that_is_cached() {
+    let runtime = Runtime::new().unwrap();
+    let api_server = runtime.block_on(ApiServer::start(Refuses::Nothing));
+    let desk = Desk::new(Path::new("no kubectl"));
+    let principal = Principal::role_session(ACCOUNT, "Rust", "rudi").unwrap();
+    for version in ["v1", "v1beta1"] {
+        let mut variables = keys_of(&principal);
+        variables.push(("HOME", desk.home.path().display().to_string()));
+        let entry = Entry { version, gives_cluster: true, ..Entry::new(variables) };
+        desk.write("rust", &api_server.url(), api_server.ca_pem(), &entry);
+        let names = runtime.block_on(async {
+            let kubeconfig = Kubeconfig::read_from(desk.at("rust")).unwrap();
+            let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+            let namespaces: kube::Api<Namespace> = kube::Api::all(kube::Client::try_from(config).unwrap());
+            let listed = namespaces.list(&kube::api::ListParams::default()).await.unwrap();
+            listed.items.into_iter().map(|namespace| namespace.metadata.name.unwrap()).collect::<Vec<_>>()
+        });
+        assert_eq!(names, ["default"], "{version}");
+    }
+    let tokens = api_server.tokens();
+    assert!(tokens.len() >= 2 && tokens.iter().all(|token| token == &tokens[0] && !token.is_empty()));
 }
 
 #[test]

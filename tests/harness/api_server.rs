@@ -32,15 +32,23 @@ pub(crate) struct ApiServer {
     task: JoinHandle<()>,
 }
 
-#[derive(Default)]
+/// Which tokens are answered with 401.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(crate) enum Refuses {
+    /// The first that it sees, for ever.
+    FirstToken,
+    /// None.
+    Nothing,
+}
+
 struct Desk {
+    refuses: Refuses,
     seen: Mutex<Vec<String>>,
-    refused: Mutex<Option<String>>,
 }
 
 impl ApiServer {
-    /// Refuses the first token that it sees, for ever; every other one is good.
-    pub(crate) async fn start() -> Self {
+    /// On a free port.
+    pub(crate) async fn start(refuses: Refuses) -> Self {
         let authority = Authority::new("fake API server");
         let (certificate, key) = authority.leaf("127.0.0.1");
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -55,7 +63,7 @@ impl ApiServer {
             .unwrap();
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let desk: Arc<Desk> = Arc::default();
+        let desk = Arc::new(Desk { refuses, seen: Mutex::default() });
         let task = tokio::spawn(serve(listener, TlsAcceptor::from(Arc::new(config)), Arc::clone(&desk)));
         Self { address, ca_pem: authority.pem().to_owned(), desk, task }
     }
@@ -94,10 +102,12 @@ async fn serve(listener: TcpListener, tls: TlsAcceptor, desk: Arc<Desk>) {
 async fn answer(desk: Arc<Desk>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     let header = request.headers().get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let token = header.strip_prefix("Bearer ").unwrap_or_default().to_owned();
-    desk.seen.lock().unwrap_or_else(PoisonError::into_inner).push(token.clone());
-    let refused =
-        desk.refused.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| token.clone()).clone();
-    if token == refused {
+    let is_first = {
+        let mut seen = desk.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.push(token.clone());
+        seen.first() == Some(&token)
+    };
+    if is_first && desk.refuses == Refuses::FirstToken {
         next_second().await;
         let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 401,
             "reason": "Unauthorized", "message": "Unauthorized"});
