@@ -14,6 +14,6 @@ mod sts_limits;
 pub use connector::{Connector, ConnectorError, ConnectorSettings};
 pub use eks::{EksCall, EksCluster, EksError, describe_cluster};
 pub use imds::{ImdsSettings, instance_region};
-pub use sdk_http::SdkHttp;
+pub use sdk_http::{SdkHttp, TRUST_ROOTS};
 pub use sts::{Errand, Sts, StsSettings};
 pub use sts_error::{AnswerFault, Bearing, StsError};

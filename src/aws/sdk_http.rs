@@ -30,6 +30,9 @@ const WELL_KNOWN_BUNDLES: [&str; 6] = [
     "/usr/local/share/certs/ca-root-nss.crt",
 ];
 
+/// How every fault of the bundle begins: nobody was asked then.
+pub const TRUST_ROOTS: &str = "trust roots";
+
 /// A client that is nothing until it is asked.
 #[derive(Clone, Debug)]
 pub struct SdkHttp(Arc<Clients>);
@@ -134,7 +137,7 @@ fn well_known_bundle() -> Option<&'static Path> {
 /// The bundle as PEM, without what is no certificate: the SDK's connector panics at one that cannot be parsed.
 fn load_roots(path: &Path) -> Result<String, String> {
     let bundle = path.display();
-    let pem = std::fs::read(path).map_err(|error| format!("trust roots cannot be read from `{bundle}`: {error}"))?;
+    let pem = std::fs::read(path).map_err(|error| format!("{TRUST_ROOTS} cannot be read from `{bundle}`: {error}"))?;
     let mut roots = String::with_capacity(pem.len());
     for certificate in CertificateDer::pem_slice_iter(&pem).flatten() {
         if RootCertStore::empty().add(certificate.clone()).is_ok() {
@@ -144,7 +147,7 @@ fn load_roots(path: &Path) -> Result<String, String> {
         }
     }
     if roots.is_empty() {
-        return Err(format!("`{bundle}` holds no certificate; check AWS_CA_BUNDLE and SSL_CERT_FILE"));
+        return Err(format!("{TRUST_ROOTS} cannot be read from `{bundle}`: it holds no certificate"));
     }
     Ok(roots)
 }

@@ -83,8 +83,8 @@ pub enum GetTokenError {
         tried: Vec<String>,
         /// The profiles there are, sorted.
         profiles: Vec<String>,
-        /// The last that was asked, the metadata service, did not answer.
-        is_metadata_silent: bool,
+        /// The last that was asked.
+        metadata: NoMetadata,
     },
     /// Nothing could be signed.
     #[error(transparent)]
@@ -162,6 +162,18 @@ pub struct RoleRefused {
     pub refusal: Refusal,
 }
 
+/// Why the instance metadata service has no keys for anybody.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum NoMetadata {
+    /// It answers, and knows no role.
+    NoRole,
+    /// It was not asked: a variable switches it off.
+    #[default]
+    Off,
+    /// It did not answer.
+    Silent,
+}
+
 /// Why there is no MFA code.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum MfaFault {
@@ -205,7 +217,7 @@ impl GetTokenError {
                 "run the command again and type the device's six digits".to_owned()
             }
             Self::Mfa { command, .. } => format!("run once in a terminal: `{command}`"),
-            Self::NoCredentials { profiles, is_metadata_silent, .. } => no_credentials(profiles, *is_metadata_silent),
+            Self::NoCredentials { profiles, metadata, .. } => no_credentials(profiles, *metadata),
             Self::Presign(_) => "check region, endpoint, keys and clock with `iam-bridge doctor`".to_owned(),
             Self::Profile { profile, .. } => {
                 format!("see what it holds: `aws configure list --profile {}`", shell_word(profile))
@@ -292,7 +304,7 @@ impl RoleRefused {
     }
 }
 
-fn no_credentials(profiles: &[String], is_metadata_silent: bool) -> String {
+fn no_credentials(profiles: &[String], metadata: NoMetadata) -> String {
     let mut words = match profiles {
         [] => "log in with `aws login` or `aws configure sso`, or export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
             .to_owned(),
@@ -301,12 +313,14 @@ fn no_credentials(profiles: &[String], is_metadata_silent: bool) -> String {
             names(profiles)
         ),
     };
-    if is_metadata_silent {
-        words.push_str(
+    words.push_str(match metadata {
+        NoMetadata::NoRole => "; or attach a role to this instance: `aws ec2 associate-iam-instance-profile`",
+        NoMetadata::Off => "",
+        NoMetadata::Silent => {
             "; on EC2 in a container raise the hop limit to 2 (`aws ec2 modify-instance-metadata-options`), \
-             elsewhere set AWS_EC2_METADATA_DISABLED=true",
-        );
-    }
+             elsewhere set AWS_EC2_METADATA_DISABLED=true"
+        }
+    });
     words
 }
 

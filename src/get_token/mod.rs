@@ -36,7 +36,7 @@ mod words;
 
 pub use caller::{Caller, caller};
 pub use endpoint::{EndpointError, EndpointForm, StsEndpoint};
-pub use error::{GetTokenError, MfaFault, RoleRefused};
+pub use error::{GetTokenError, MfaFault, NoMetadata, RoleRefused};
 pub use exec_credential::{ApiVersion, RenderError, Shape, is_interactive, render};
 pub use keys::{KeySource, Keys, load as load_keys};
 pub use logins::{Login, LoginState, ProfileReport, profile_report};

@@ -3,6 +3,7 @@
 //! They are read with the SDK's own parser, so that we and its credential providers see the same profiles.
 
 use std::borrow::Cow;
+use std::error::Error;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
@@ -13,7 +14,7 @@ use aws_types::os_shim_internal::{Env, Fs};
 
 use super::KeySettings;
 use super::error::names;
-use super::words::{shell_word, spoken};
+use super::words::{causes, shell_word};
 
 /// The profiles of `~/.aws/config` and `~/.aws/credentials` (or the files the environment names), one of them selected.
 #[derive(Debug, Default)]
@@ -66,15 +67,20 @@ impl ProfileError {
     /// What to do, with the command; one line.
     pub(super) fn remedy(&self) -> String {
         match self {
-            Self::Loop(_) | Self::Unreadable(_) => {
+            Self::Loop(profiles) => lead_elsewhere(profiles.first().map(String::as_str).unwrap_or_default()),
+            Self::NoSource { profile, .. } => lead_elsewhere(profile),
+            Self::Unreadable(_) => {
                 "mend the file; AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE name others".to_owned()
+            }
+            Self::NotFound { known, .. } if known.is_empty() => {
+                "make it with `aws configure sso` or `aws configure`, or check AWS_CONFIG_FILE".to_owned()
             }
             Self::NotFound { .. } => {
                 "give one of these with `--profile P` or AWS_PROFILE, make it with `aws configure sso`, \
                  or check AWS_CONFIG_FILE"
                     .to_owned()
             }
-            Self::NoSource { profile, .. } | Self::Unfit { profile, .. } => {
+            Self::Unfit { profile, .. } => {
                 format!("mend the profile; see what it holds: `aws configure list --profile {}`", shell_word(profile))
             }
         }
@@ -91,7 +97,7 @@ impl Profiles {
         let loading = pin!(profile::load(&fs, &env, &files, profile));
         match loading.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Ok(set)) => Ok(Self(set)),
-            Poll::Ready(Err(error)) => Err(ProfileError::Unreadable(spoken(&error))),
+            Poll::Ready(Err(error)) => Err(ProfileError::Unreadable(whole(&error))),
             Poll::Pending => Err(ProfileError::Unreadable("reading them did not end".to_owned())),
         }
     }
@@ -154,6 +160,16 @@ impl<'p> Section<'p> {
         let session = self.get("aws_session_token").map(str::to_owned);
         Some(Credentials::new(id, secret, session, None, "Profile"))
     }
+}
+
+fn lead_elsewhere(profile: &str) -> String {
+    format!("let it build upon another: `aws configure set source_profile P --profile {}`", shell_word(profile))
+}
+
+/// All lines of an error: the parser says why on the second, and quotes nothing of the file.
+fn whole(error: &(dyn Error + 'static)) -> String {
+    let lines = causes(error).map(|cause| cause.to_string().split_whitespace().collect::<Vec<_>>().join(" "));
+    lines.collect::<Vec<_>>().join(": ")
 }
 
 fn known_names(known: &[String]) -> String {

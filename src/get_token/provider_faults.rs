@@ -8,6 +8,7 @@ use aws_sdk_sts::error::SdkError;
 use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityError;
 use secrecy::ExposeSecret;
 
+use super::error::NoMetadata;
 use super::providers::Providers;
 use super::role_chain::{Chain, First, Sso};
 use super::words::{Refusal, causes, spoken};
@@ -17,8 +18,8 @@ use super::{GetTokenError, KeySettings, KeySource};
 #[derive(Debug)]
 pub(super) struct Without {
     pub(super) why: String,
-    /// It did not answer, where an answer was to be expected on some machines.
-    pub(super) is_silent: bool,
+    /// For the metadata service.
+    pub(super) metadata: NoMetadata,
 }
 
 /// A profile that names a way to keys, and it led nowhere.
@@ -45,7 +46,7 @@ pub(super) fn of_source(
 ) -> Result<Without, GetTokenError> {
     let is_absent = matches!(error, CredentialsError::CredentialsNotLoaded(_));
     let words = spoken(error);
-    let without = |why: &str| Ok(Without { why: why.to_owned(), is_silent: false });
+    let without = |why: &str| Ok(Without { why: why.to_owned(), metadata: NoMetadata::Off });
     match source {
         KeySource::WebIdentity if is_absent && words.contains("AWS_ROLE_ARN") => {
             without("AWS_WEB_IDENTITY_TOKEN_FILE is set, AWS_ROLE_ARN is not")
@@ -59,8 +60,10 @@ pub(super) fn of_source(
         KeySource::Container if is_absent => without("AWS_CONTAINER_CREDENTIALS_FULL_URI is not set"),
         KeySource::Container => Err(GetTokenError::Container(words)),
         _ if is_absent && words.contains("disabled") => without("switched off by AWS_EC2_METADATA_DISABLED"),
-        _ if is_absent && words.contains("404") => without("this instance has no role"),
-        _ if is_absent => Ok(Without { why: "no answer".to_owned(), is_silent: true }),
+        _ if is_absent && words.contains("404") => {
+            Ok(Without { why: "this instance has no role".to_owned(), metadata: NoMetadata::NoRole })
+        }
+        _ if is_absent => Ok(Without { why: "no answer".to_owned(), metadata: NoMetadata::Silent }),
         _ if matches!(error, CredentialsError::InvalidConfiguration(_)) => Err(GetTokenError::Metadata(words)),
         // Whoever answers there need not be EC2: some networks answer everything.
         _ => without(words.trim_end_matches('.')),

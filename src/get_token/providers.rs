@@ -19,6 +19,7 @@ use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 
+use super::error::NoMetadata;
 use super::presign::seconds_since_epoch;
 use super::profile::Profiles;
 use super::provider_faults::{self as faults, Without};
@@ -71,7 +72,7 @@ impl Providers<'_> {
             if let Some(keys) = &self.settings.environment_keys {
                 return Ok(Base { credentials: keys.clone(), origin: Origin::of(KeySource::Environment) });
             }
-            tried.push("environment: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not both set".to_owned());
+            tried.push(format!("environment: {}", self.no_environment_keys()));
         }
         match self.first(chain).await? {
             Ok(credentials) => return Ok(Base { credentials, origin: chain.origin() }),
@@ -79,17 +80,22 @@ impl Providers<'_> {
             Err(why) => tried.push(format!("profile `{}`: {why}", chain.base)),
         }
         let sources = [KeySource::WebIdentity, KeySource::Container, KeySource::Imds];
-        let mut is_metadata_silent = false;
+        let mut metadata = NoMetadata::default();
         for source in sources {
             match self.of(source).await? {
                 Ok(credentials) => return Ok(Base { credentials, origin: Origin::of(source) }),
                 Err(without) => {
-                    is_metadata_silent = without.is_silent;
+                    metadata = without.metadata;
                     tried.push(format!("{}: {}", source.label(), without.why));
                 }
             }
         }
-        Err(GetTokenError::NoCredentials { tried, profiles: self.profiles.known(), is_metadata_silent })
+        Err(GetTokenError::NoCredentials { tried, profiles: self.profiles.known(), metadata })
+    }
+
+    fn no_environment_keys(&self) -> &'static str {
+        let has_id = self.settings.fingerprint.variables.iter().any(|(name, _)| *name == "AWS_ACCESS_KEY_ID");
+        if has_id { "AWS_ACCESS_KEY_ID is set, AWS_SECRET_ACCESS_KEY is not" } else { "AWS_ACCESS_KEY_ID is not set" }
     }
 
     /// The region that the metadata service names.

@@ -8,11 +8,13 @@ use std::fmt;
 
 use aws_sdk_sts::error::{ErrorMetadata, ProvideErrorMetadata};
 
+use crate::aws::TRUST_ROOTS;
+
 /// Most characters of one cause.
 const LONGEST: usize = 300;
 
 /// Links of the SDK's chains that tell nobody anything.
-const HOLLOW: [&str; 10] = [
+const HOLLOW: [&str; 11] = [
     "an error occurred while loading credentials",
     "client error (Connect)",
     "dispatch failure",
@@ -23,6 +25,7 @@ const HOLLOW: [&str; 10] = [
     "timeout",
     "unexpected credentials error",
     "unhandled error",
+    "user error",
 ];
 
 /// From here on a clock may be why AWS refuses a signature, seconds; AWS forgives five minutes.
@@ -93,16 +96,26 @@ impl Refusal {
         self.code.as_deref().is_some_and(|code| code.starts_with("AccessDenied"))
     }
 
+    /// What to do when there was no answer.
+    fn way_to_an_answer(&self) -> String {
+        if self.words.contains(TRUST_ROOTS) {
+            return "check the file that AWS_CA_BUNDLE, SSL_CERT_FILE or the profile's ca_bundle names".to_owned();
+        }
+        if self.words.contains("invalid peer certificate") {
+            return "a proxy that looks into TLS has a CA of its own: name its file, `export AWS_CA_BUNDLE=FILE`"
+                .to_owned();
+        }
+        let endpoint = self.endpoint.trim_end_matches('/');
+        format!("check the network, the region and HTTPS_PROXY; try `curl -sSI {endpoint}`")
+    }
+
     /// What to do about it, where it does not depend on the keys.
     pub(super) fn remedy(&self) -> String {
         if let Some(ahead) = self.skew() {
             return clock_remedy(ahead);
         }
         let Some(code) = &self.code else {
-            return format!(
-                "check the network, the region and HTTPS_PROXY; try `curl -sSI {}`",
-                self.endpoint.trim_end_matches('/')
-            );
+            return self.way_to_an_answer();
         };
         match code.as_str() {
             "AccessDenied" | "AccessDeniedException" => {
@@ -131,6 +144,7 @@ impl fmt::Display for Refusal {
         match (&self.code, self.skew()) {
             (Some(code), Some(ahead)) => write!(f, "this machine's clock is {} AWS ({code})", off_by(ahead)),
             (Some(code), None) => write!(f, "{} ({code})", self.words.trim_end_matches('.')),
+            (None, _) if self.words.contains(TRUST_ROOTS) => f.write_str(&self.words),
             (None, _) => write!(f, "no answer from `{}`: {}", self.endpoint, self.words),
         }
     }

@@ -332,7 +332,7 @@ fn what_is_missing_is_said_with_what_to_do() {
             "--profile P",
         ),
         ("a", &["profile `a` gives no credentials: it holds none"], "aws configure list --profile a"),
-        ("loop", &["profile `loop` builds upon itself", "loop → loop2 → loop"], "mend the file"),
+        ("loop", &["profile `loop` builds upon itself", "loop → loop2 → loop"], "aws configure set source_profile"),
         (
             "gone",
             &["profile `gone` builds upon `nowhere`", "is not in the AWS config files; they hold a, "],
