@@ -123,6 +123,19 @@ fn a_container_gives_its_keys() {
 }
 
 #[test]
+fn a_token_does_not_outlive_the_keys_that_signed_it() {
+    let aws = Aws::start();
+    let pod = aws.role_session("Pod", "eks-pod");
+    aws.give_keys_for(400);
+    let mut command = aws.iam_bridge(&["get-token", "-i", "c"]);
+    let printed = run_ok(aws.in_container(&pod, &mut command));
+    let printed: serde_json::Value = serde_json::from_str(&printed).unwrap();
+    let told: jiff::Timestamp = printed["status"]["expirationTimestamp"].as_str().unwrap().parse().unwrap();
+    let left = told.as_second() - aws.now().0;
+    assert!((300..=400).contains(&left), "{left} s");
+}
+
+#[test]
 fn a_web_identity_token_is_turned_into_keys() {
     let aws = Aws::start();
     let ci = aws.trust_web_identity("canary.web.identity", "Ci", "job-1");
@@ -166,7 +179,7 @@ fn a_role_profile_over_each_base_is_assumed_under_the_callers_name() {
     let role = |name: &str| format!("role_arn = arn:aws:iam::{ACCOUNT}:role/{name}\n");
     aws.write_config(&format!(
         "{}[profile one]\n{}source_profile = base\nrole_session_name = one\n\
-         [profile two]\n{}source_profile = one\nrole_session_name = two\n\
+         [profile two]\n{}source_profile = one\nrole_session_name = two\nduration_seconds = 1800\n\
          [profile node]\n{}credential_source = Ec2InstanceMetadata\nrole_session_name = node\n\
          [profile env]\n{}credential_source = Environment\nrole_session_name = env\n",
         static_profile("base", &base),
@@ -180,6 +193,8 @@ fn a_role_profile_over_each_base_is_assumed_under_the_callers_name() {
     let said = run(&mut by_profile(&aws, "two"));
     assert_verifies(&aws, &said, &format!("arn:aws:sts::{ACCOUNT}:assumed-role/Two/two"));
     assert_eq!(aws.calls("AssumeRole"), 3);
+    let form = aws.last_form("AssumeRole");
+    assert!(form.contains(&("DurationSeconds".to_owned(), "1800".to_owned())), "{form:?}");
 
     let mut command = by_profile(&aws, "node");
     let said = run(aws.on_instance(Instance::Role(node), &mut command));

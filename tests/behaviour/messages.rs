@@ -27,11 +27,7 @@ fn role_arn(name: &str) -> String {
 
 /// Runs a command that must fail; its message is the snapshot `name`.
 fn tell(aws: &Aws, name: &str, command: &mut Command) {
-    let began = std::time::Instant::now();
     let said = run(command);
-    use std::io::Write;
-    write!(std::fs::OpenOptions::new().append(true).create(true).open("/tmp/fa_msgs").unwrap(), "--- {name} [{:?}] {:?}\n{}{}", said.code, began.elapsed(), said.stdout, redacted(aws, &said.stderr)).unwrap();
-    if true { return }
     assert_eq!((said.code, said.stdout.as_str()), (Some(1), ""), "{name}: {}", said.stderr);
     assert_well_said(aws, name, &said);
     insta::assert_snapshot!(name, redacted(aws, &said.stderr));
@@ -47,15 +43,13 @@ fn assert_well_said(aws: &Aws, name: &str, said: &Said) {
     aws.assert_no_secret(said);
 }
 
-/// Without what differs from run to run.
+/// Without what differs from run to run and from system to system.
 fn redacted(aws: &Aws, text: &str) -> String {
-    let text = text.replace(&aws.home().display().to_string(), "$HOME");
-    let mut out = String::new();
-    let mut rest = text.as_str();
-    while let Some((before, after)) = rest.split_once("127.0.0.1:") {
-        out.push_str(before);
-        out.push_str("127.0.0.1:PORT");
-        rest = after.trim_start_matches(|c: char| c.is_ascii_digit());
+    let mut text = text.replace(&aws.home().display().to_string(), "$HOME");
+    // How far a connection came before it was cut off is a matter of microseconds.
+    for cut in ["tunnel error: unexpected end of file", "tls handshake eof", "Connection reset by peer (os error 104)"]
+    {
+        text = text.replace(cut, "CUT OFF");
     }
-    out + rest
+    text.replace(" (os error 2)", "").replace(" (os error 111)", "")
 }

@@ -35,6 +35,7 @@ mod kubernetes;
 mod mapping;
 mod mapping_entries;
 mod mapping_properties;
+mod messages;
 mod packaging;
 mod secrets;
 mod server;

@@ -282,7 +282,7 @@ fn e2e_a_failing_plugin_speaks_through_kubectl() {
     assert_eq!((said.code, said.stdout.as_str()), (Some(1), ""), "{said:?}");
     let lines: Vec<&str> = said.stderr.lines().collect();
     let what = lines.iter().position(|line| line.starts_with("could not get token: ")).expect(&said.stderr);
-    assert!(lines[what + 1].starts_with("hint: "), "{said:?}");
+    assert_eq!(lines[what + 1], "hint: run `aws sso login --sso-session corp`", "{said:?}");
     assert!(said.stderr.contains("failed with exit code 1"), "{said:?}");
     aws.assert_no_secret(&said);
 }

@@ -16,9 +16,11 @@ fn no_credentials_at_all_lists_what_was_tried() {
 #[test]
 fn a_metadata_service_that_is_not_there_is_told_with_its_switch() {
     let aws = Aws::start();
-    for (name, instance) in
-        [("imds-refused", Instance::Absent), ("imds-hanging", Instance::Hanging), ("imds-without-role", Instance::NoRole)]
-    {
+    for (name, instance) in [
+        ("imds-refused", Instance::Absent),
+        ("imds-hanging", Instance::Hanging),
+        ("imds-without-role", Instance::NoRole),
+    ] {
         let mut command = get_token(&aws, &[]);
         tell(&aws, name, aws.on_instance(instance, &mut command));
     }
