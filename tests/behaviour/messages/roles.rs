@@ -73,10 +73,19 @@ fn keys_that_sts_refuses_are_told_apart() {
     tell(&aws, "keys-unknown", aws.with_keys(&user, &mut command));
 }
 
-/// AWS forgives a clock when it is asked, not when it is shown a token: the token is given, and the person is told.
 #[test]
 fn a_clock_that_is_wrong_is_told_with_how_far() {
     for (name, seconds) in [("clock-behind", 1_260), ("clock-ahead", -1_260)] {
+        let aws = Aws::start_ahead(seconds);
+        let dev = aws.user("dev");
+        let mut command = get_token(&aws, &["--role-arn", &role_arn("Deploy")]);
+        tell(&aws, name, aws.with_keys(&dev, &mut command));
+    }
+}
+
+#[test]
+fn a_clock_that_is_a_little_off_costs_a_note() {
+    for (name, seconds) in [("clock-a-little-behind", 360), ("clock-a-little-ahead", -280)] {
         let aws = Aws::start_ahead(seconds);
         let dev = aws.user("dev");
         let mut command = get_token(&aws, &["--role-arn", &role_arn("Deploy")]);

@@ -35,7 +35,7 @@ pub(crate) use eks::Cluster;
 pub(crate) use logins::{START_URL, SsoLogin};
 pub(crate) use metadata::Instance;
 use services::{Services, State};
-pub(crate) use token::access_key_id;
+pub(crate) use token::{access_key_id, presigned_url};
 
 /// The account of every principal.
 pub(crate) const ACCOUNT: &str = "111122223333";
@@ -49,7 +49,7 @@ pub(crate) struct Aws {
     pub(crate) proxy: Proxy,
     services: Services,
     home: TempDir,
-    _runtime: Runtime,
+    runtime: Runtime,
 }
 
 impl Aws {
@@ -74,7 +74,7 @@ impl Aws {
             (sts, proxy, services)
         });
         fs::write(home.path().join("sts-ca.pem"), sts.ca_pem()).unwrap();
-        let aws = Self { sts, proxy, services, home, _runtime: runtime };
+        let aws = Self { sts, proxy, services, home, runtime };
         aws.be_honest();
         aws
     }
@@ -243,6 +243,11 @@ impl Aws {
     /// AWS's time.
     pub(crate) fn now(&self) -> UnixSeconds {
         self.state().now()
+    }
+
+    /// Runs asynchronous steps of a test that is itself none.
+    pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
     }
 
     fn state(&self) -> &Arc<State> {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::harness::process::Said;
 
 /// The presigned URL inside a token, which may be bare or in an ExecCredential.
-fn presigned_url(said: &Said) -> String {
+pub(crate) fn presigned_url(said: &Said) -> String {
     assert_eq!(said.code, Some(0), "{}", said.stderr);
     let text = said.stdout.trim();
     let of_credential = serde_json::from_str::<Value>(text).ok();
