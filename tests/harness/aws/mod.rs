@@ -250,6 +250,11 @@ impl Aws {
         self.runtime.block_on(future)
     }
 
+    /// Where services other than STS listen.
+    pub(crate) fn url(&self) -> String {
+        self.services.url()
+    }
+
     fn state(&self) -> &Arc<State> {
         self.services.state()
     }
