@@ -31,6 +31,7 @@ mod imds;
 mod kept_keys;
 mod key_sources;
 mod kubeconfig_edit;
+mod kubeconfig_properties;
 mod kubernetes;
 mod mapping;
 mod mapping_entries;
