@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::render::{Style, dash_of, line_end, line_start, map_lines};
 use super::splice::{Splice, next};
-use super::tree::{Kind, Tree, member_of, parse, text as text_of};
+use super::tree::{Kind, Tree, fault, member_of, parse, text as text_of};
 use super::wanted;
 use crate::diagnostic::Diagnostic;
 use crate::document::{Outline, OutlineMember, Shape};
@@ -162,9 +162,25 @@ fn make(file: &str, text: String, change: &Change) -> Result<String, EditError> 
     };
     let mut lines = edited.lines();
     if kept_lines(&text, &tree, &want).all(|kept| lines.any(|line| line == kept)) {
-        Ok(edited)
-    } else {
-        Err(EditError::Unusual { file: file.to_owned(), why: "a line outside the entry would not stay as it is" })
+        return Ok(edited);
+    }
+    match tree.outline.as_ref().and_then(first_anchor) {
+        Some(anchor) => {
+            let what = "an alias elsewhere stands for a value with an anchor (`&…`) that would change".to_owned();
+            Err(fault(file, anchor.at, "kubeconfig-anchor", what, "write the value out where its alias stands"))
+        }
+        None => Err(EditError::Unusual { file: file.to_owned(), why: "a line outside the entry would change" }),
+    }
+}
+
+fn first_anchor(node: &Outline) -> Option<&Outline> {
+    if node.is_anchored {
+        return Some(node);
+    }
+    match &node.shape {
+        Shape::List { items, .. } => items.iter().find_map(first_anchor),
+        Shape::Map { members, .. } => members.iter().find_map(|member| first_anchor(&member.value)),
+        Shape::Alias | Shape::Scalar => None,
     }
 }
 

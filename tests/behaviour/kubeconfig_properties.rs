@@ -91,7 +91,8 @@ fn pieces(hand: &Hand, lists: &[(Kind, Vec<(bool, &'static str)>)], empty: usize
         pieces.push((None, format!("{list}:{newline}")));
         for (number, (name_first, body)) in entries.iter().enumerate() {
             let name = format!("{}{number}", kind.word());
-            let entry = if *name_first { format!("name: '{name}' # it\n{body}") } else { format!("{body}\nname: {name}") };
+            let entry =
+                if *name_first { format!("name: '{name}' # it\n{body}") } else { format!("{body}\nname: {name}") };
             let (dash, at) = (" ".repeat(hand.dash), hand.dash + hand.gap);
             let lead = format!("{dash}-{}", " ".repeat(hand.gap - 1));
             pieces.push((None, format!("{dash}# before {name}{newline}")));
@@ -126,9 +127,10 @@ const fn touches(change: &Change) -> (Kind, &String) {
     match change {
         Change::Cluster { name, .. } => (Kind::Cluster, name),
         Change::Context { name, .. } => (Kind::Context, name),
-        Change::Convert { name, .. } | Change::Revert { name } | Change::User { name, .. } | Change::UseContext(name) => {
-            (Kind::User, name)
-        }
+        Change::Convert { name, .. }
+        | Change::Revert { name }
+        | Change::User { name, .. }
+        | Change::UseContext(name) => (Kind::User, name),
     }
 }
 
