@@ -28,11 +28,12 @@ pub(super) fn with_variables_of(entry: &ExecEntry) -> Option<Exit> {
     })
 }
 
-/// Of two values the last one counts; what cannot be a variable is left out.
+/// Of two values the last one counts. What cannot be a variable is left out, and what would put code into this program.
 fn effective(env: &[(String, String)]) -> Vec<(String, String)> {
     let mut variables: Vec<(String, String)> = Vec::new();
     for (name, value) in env {
-        if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
+        let is_loaders = name.starts_with("LD_") || name.starts_with("DYLD_");
+        if is_loaders || name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
             continue;
         }
         let is_same = |known: &str| known == name || (cfg!(windows) && known.eq_ignore_ascii_case(name));

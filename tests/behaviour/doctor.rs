@@ -103,6 +103,13 @@ pub(super) fn findings(said: Said) -> Findings {
 }
 
 #[test]
+fn doctor_checks_stand_in_the_reference_in_their_order() {
+    let page = super::architecture::read("docs/reference/doctor.md");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    assert_eq!(rows.collect::<Vec<_>>(), ALL);
+}
+
+#[test]
 fn doctor_finds_all_well_on_the_way_into_the_cluster() {
     let desk = Desk::mapped();
     let found = desk.doctor(&[], &[]);

@@ -284,9 +284,13 @@ fn doctor_sees_what_a_wrapper_does_to_the_exchange() {
 fn doctor_applies_the_variables_of_the_entry() {
     let desk = Desk::mapped();
     desk.aws.write_config("[profile dev]\naws_access_key_id = AKIADEVDEVDEVDEVDEV0\naws_secret_access_key = canary\n");
-    let desk = desk.with_user(&exec_user("", &[("AWS_PROFILE", "dev"), ("AWS_ACCESS_KEY_ID", "")]));
+    let desk = desk.with_user(&exec_user(
+        "",
+        &[("AWS_PROFILE", "dev"), ("AWS_ACCESS_KEY_ID", ""), ("LD_PRELOAD", "/nonexistent")],
+    ));
     let found = desk.doctor(&["--offline"], &[]);
     assert!(found.found("profile").contains("profile `dev`: keys from profile"), "{}", found.said.stdout);
+    assert!(!found.said.stderr.contains("LD_PRELOAD"), "{}", found.said.stderr);
 }
 
 #[test]
