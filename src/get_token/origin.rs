@@ -25,9 +25,9 @@ impl Origin {
         let profile =
             self.profile.as_deref().map(|name| format!(" --profile {}", shell_word(name))).unwrap_or_default();
         match self.source {
-            KeySource::Cache => {
-                "drop the cached keys: `iam-bridge cache clear`, and run again without `--cache`".to_owned()
-            }
+            KeySource::Cache => "run without `--cache`, or delete the cache file: \
+                 `rm ~/.kube/cache/aws-iam-authenticator/credentials.yaml`"
+                .to_owned(),
             KeySource::Container => {
                 "the container's credentials endpoint gave keys that have ended; restart the pod or the task".to_owned()
             }

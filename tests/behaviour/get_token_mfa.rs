@@ -37,13 +37,17 @@ impl Account {
     }
 
     fn command(&self, more: &[&str]) -> Command {
-        self.aws.iam_bridge(&[&["get-token", "-i", "c", "--no-cache"], more].concat())
+        self.aws.iam_bridge(&[&["get-token", "-i", "c"], more].concat())
     }
 
     /// The same at a terminal, where a person types `lines`; `None` where there is no program that makes terminals.
     fn at_terminal(&self, more: &[&str], lines: &str) -> Option<Said> {
-        let (out, err) = (self.aws.at("stdout"), self.aws.at("stderr"));
-        let command = self.command(more);
+        self.at_terminal_of(self.command(&[&["--no-cache"], more].concat()), "one", lines)
+    }
+
+    fn at_terminal_of(&self, command: Command, name: &str, lines: &str) -> Option<Said> {
+        let [typed, out, err] = ["in", "out", "err"].map(|stream| self.aws.at(&format!("{name}.{stream}")));
+        std::fs::write(&typed, lines).unwrap();
         let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
         let mut line: String = std::iter::once(command.get_program())
             .chain(command.get_args())
@@ -52,21 +56,18 @@ impl Account {
         line.push_str(&format!(">{} 2>{}", quoted(out.to_str().unwrap()), quoted(err.to_str().unwrap())));
         let mut script = wrapped(Path::new("script"), &command)?;
         script.args(["-q", "-e", "-c", &line, "/dev/null"]);
-        let code = run(script.stdin(self.typed(lines))).code;
+        let code = run(script.stdin(File::open(typed).unwrap())).code;
         let read = |path| std::fs::read_to_string(path).unwrap();
         Some(Said { code, stdout: read(out), stderr: read(err) })
     }
 
     /// The same without a terminal, with `lines` on standard input.
     fn without_terminal(&self, more: &[&str], lines: &str, environment: &[(&str, &str)]) -> Option<Said> {
-        let command = self.command(more);
+        let command = self.command(&[&["--no-cache"], more].concat());
         let mut detached = wrapped(Path::new("setsid"), &command)?;
         detached.arg("-w").arg(command.get_program()).args(command.get_args());
-        Some(run(detached.envs(environment.iter().copied()).stdin(self.typed(lines))))
-    }
-
-    fn typed(&self, lines: &str) -> File {
-        File::open(self.aws.write("typed", lines)).unwrap()
+        let typed = File::open(self.aws.write("typed", lines)).unwrap();
+        Some(run(detached.envs(environment.iter().copied()).stdin(typed)))
     }
 
     fn assume_role(&self, name: &str) -> Option<String> {
@@ -132,6 +133,37 @@ fn a_wrong_code_is_told_with_the_roles_and_the_devices_part_in_it() {
         assert!(said.stderr.contains(words), "{words}: {}", said.stderr);
     }
     assert!(!said.stderr.contains("654321"), "{}", said.stderr);
+}
+
+#[test]
+fn many_kubectls_at_once_ask_for_one_code() {
+    let account = Account::start();
+    let said: Vec<Option<Said>> = std::thread::scope(|scope| {
+        let runs: Vec<_> = (0..6)
+            .map(|number| {
+                let command = account.command(&["--token-only", "--profile", "ops"]);
+                let account = &account;
+                scope.spawn(move || account.at_terminal_of(command, &number.to_string(), "123456\n"))
+            })
+            .collect();
+        runs.into_iter().map(|run| run.join().unwrap()).collect()
+    });
+    let Some(said) = said.into_iter().collect::<Option<Vec<Said>>>() else { return };
+    let urls: Vec<String> = said.iter().map(presigned_url).collect();
+    assert!(urls.iter().all(|url| *url == urls[0]), "one token");
+    assert_eq!(said.iter().filter(|said| said.stderr.contains(PROMPT)).count(), 1);
+    assert_eq!(account.aws.calls("AssumeRole"), 1, "AWS takes a code once");
+}
+
+#[test]
+fn keys_that_a_code_brought_can_be_cached_for_those_who_cannot_ask() {
+    let account = Account::start();
+    let flags = ["--token-only", "--no-cache", "--cache", "--profile", "ops"];
+    let Some(said) = account.at_terminal_of(account.command(&flags), "one", "123456\n") else { return };
+    presigned_url(&said);
+    let said = account.without_terminal(&flags[2..], "", &[("KUBERNETES_EXEC_INFO", NOT_INTERACTIVE)]).unwrap();
+    presigned_url(&said);
+    assert_eq!((said.stderr.as_str(), account.aws.calls("AssumeRole")), ("", 1));
 }
 
 #[test]
