@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::sts::Sts;
-use super::{GetTokenError, Keys, Origin};
+use super::{GetTokenError, Keys};
 use crate::clock::Clock;
 use crate::iam::CanonicalArn;
 
@@ -29,10 +29,8 @@ pub struct Caller {
 /// [`GetTokenError::CallerIdentity`].
 pub async fn caller(keys: &Keys) -> Result<Caller, GetTokenError> {
     let sts = Sts::new(keys.credentials.clone(), &keys.endpoint, keys.http.clone(), &Clock::system());
-    let refused = |refusal| GetTokenError::CallerIdentity {
-        origin: Box::new(Origin::of(keys.source)),
-        refusal: Box::new(refusal),
-    };
+    let refused =
+        |refusal| GetTokenError::CallerIdentity { origin: Box::new(keys.origin.clone()), refusal: Box::new(refusal) };
     sts.caller(CALLER_LIMIT).await.map_err(refused)
 }
 

@@ -39,6 +39,8 @@ pub struct Keys {
     pub credentials: Credentials,
     /// Where the base of them came from.
     pub source: KeySource,
+    /// The same with the profile that led there.
+    pub origin: Origin,
     /// The STS they sign for.
     pub endpoint: StsEndpoint,
     /// Region, as settings and profile have it.
@@ -103,7 +105,8 @@ pub fn load(settings: &KeySettings, before_asking: &dyn Fn(), clock: &Clock) -> 
     }
     Ok(Keys {
         credentials: found.credentials,
-        source: found.source,
+        source: found.origin.source,
+        origin: found.origin,
         endpoint: found.endpoint,
         region: place.region,
         form: place.form,
@@ -152,7 +155,7 @@ struct Search<'s> {
 /// What it ends with.
 struct Found {
     credentials: Credentials,
-    source: KeySource,
+    origin: Origin,
     endpoint: StsEndpoint,
     login_files: Vec<PathBuf>,
     is_root_login: bool,
@@ -187,15 +190,15 @@ impl Search<'_> {
         let is_root_login = settings.role.is_none()
             && chain.as_ref().is_some_and(|chain| chain.roles.is_empty() && chain.is_root_login());
         if let (None, Some(Base { credentials, origin })) = (&settings.role, &base) {
-            let (credentials, source, endpoint) = (credentials.clone(), origin.source, self.place.endpoint(None)?);
-            return Ok(Found { credentials, source, endpoint, login_files, is_root_login });
+            let (credentials, origin, endpoint) = (credentials.clone(), origin.clone(), self.place.endpoint(None)?);
+            return Ok(Found { credentials, origin, endpoint, login_files, is_root_login });
         }
         if let Some(kept) = &self.kept {
             let recalled = kept.recall(now);
             notes.extend(recalled.note);
             if let Some(credentials) = recalled.keys {
-                let (source, endpoint) = (KeySource::Cache, self.place.endpoint(None)?);
-                return Ok(Found { credentials, source, endpoint, login_files: recalled.login_files, is_root_login });
+                let (origin, endpoint) = (Origin::of(KeySource::Cache), self.place.endpoint(None)?);
+                return Ok(Found { credentials, origin, endpoint, login_files: recalled.login_files, is_root_login });
             }
         }
         let runtime =
@@ -209,7 +212,7 @@ impl Search<'_> {
             let descent = Descent { source, is_of_role, login_files: &login_files };
             notes.extend(kept.keep(&last.credentials, descent, self.clock.now()));
         }
-        Ok(Found { credentials: last.credentials, source, endpoint, login_files, is_root_login })
+        Ok(Found { credentials: last.credentials, origin: last.origin, endpoint, login_files, is_root_login })
     }
 
     /// The selected profile's chain. Somebody who names a profile wants it, not the next best thing.

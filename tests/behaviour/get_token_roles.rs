@@ -276,3 +276,22 @@ fn a_clock_that_is_off_is_told_in_minutes_as_soon_as_aws_is_asked() {
         said.stderr
     );
 }
+
+#[test]
+fn roles_are_assumed_at_the_kind_of_host_that_is_asked_for() {
+    let aws = Aws::start();
+    let user = aws.user("dev");
+    let plain = static_profile("plain", &user) + "region = eu-west-1\n";
+    let fips = format!("[profile fips]\nsource_profile = plain\nrole_arn = {}\nuse_fips_endpoint = true\n", role("R"));
+    aws.write_config(&(plain + &fips));
+    for (profile, variable, host) in [
+        ("plain", "AWS_USE_FIPS_ENDPOINT", "sts-fips.eu-central-1.amazonaws.com:443"),
+        ("plain", "AWS_USE_DUALSTACK_ENDPOINT", "sts.eu-central-1.api.aws:443"),
+        ("fips", "UNRELATED", "sts-fips.eu-central-1.amazonaws.com:443"),
+    ] {
+        let before = aws.proxy.asked().len();
+        run(command(&aws, &["--profile", profile, "-r", &role("S"), "-s", "me"]).env(variable, "true"));
+        let asked = aws.proxy.asked().split_off(before);
+        assert!(!asked.is_empty() && asked.iter().all(|seen| seen == host), "{profile} {variable}: {asked:?}");
+    }
+}
