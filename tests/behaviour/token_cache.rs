@@ -18,7 +18,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::harness::aws::{Aws, START_URL, SsoLogin};
-use crate::harness::process::{Said, iam_bridge, run};
+use crate::harness::process::{Said, iam_bridge, run, say_aloud};
 
 /// A token of the right form that nobody signed.
 const MARK: &str = "k8s-aws-v1.bWFya2Vk";
@@ -136,6 +136,29 @@ fn a_token_is_signed_once_and_given_out_again() {
 }
 
 #[test]
+fn a_cached_token_costs_one_file_and_nothing_else() {
+    if !Path::new("/usr/bin/strace").exists() {
+        return say_aloud("not run: there is no strace (a_cached_token_costs_one_file_and_nothing_else)");
+    }
+    let desk = Desk::new();
+    fs::create_dir(desk.home().join(".aws")).unwrap();
+    fs::write(desk.home().join(".aws/config"), "[default]\nregion = eu-west-1\n").unwrap();
+    desk.marked();
+    let trace = desk.home().join("trace");
+    let command = desk.command(&BARE);
+    let mut strace = Command::new("/usr/bin/strace");
+    strace.args(["-f", "-e", "trace=network,process,open,openat", "-o"]).arg(&trace);
+    strace.arg(command.get_program()).args(command.get_args()).env_clear();
+    assert!(hits(strace.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))))));
+    let trace = fs::read_to_string(trace).unwrap();
+    let of_ours: Vec<&str> = trace.lines().filter(|line| line.contains(desk.home().to_str().unwrap())).collect();
+    assert_eq!(of_ours.len(), 1, "{trace}");
+    for call in ["socket", "connect", "clone", "fork", "/proc/"] {
+        assert!(!trace.contains(call), "{call}: {trace}");
+    }
+}
+
+#[test]
 fn what_is_kept_is_private_and_its_name_tells_nothing() {
     let desk = Desk::new();
     run(&mut desk.command(&BARE));
@@ -249,8 +272,18 @@ fn a_changed_config_file_ends_it() {
         assert!(!hits(&mut desk.command(&BARE)), "{name} has changed");
         tokens_in(&desk.cache()).iter().for_each(|file| mark(file));
     }
+    assert!(hits(&mut desk.command(&BARE)));
     assert!(!hits(desk.command(&BARE).env("AWS_ACCESS_KEY_ID", "AKIAOTHEROTHEROTHER")), "other keys");
     assert!(!hits(desk.command(&BARE).env("AWS_SESSION_TOKEN", "canarySession")), "another session");
+}
+
+/// A secret that was mistyped makes a token that every server refuses: it must not outlive the mistake.
+#[test]
+fn a_corrected_secret_ends_it() {
+    let desk = Desk::new();
+    let file = desk.marked();
+    assert!(!hits(desk.command(&BARE).env("AWS_SECRET_ACCESS_KEY", "canaryAnotherSecretKey")), "the same id");
+    assert_eq!(tokens_in(&desk.cache()), [file], "in place of the old one: no secret is part of a name");
 }
 
 #[test]

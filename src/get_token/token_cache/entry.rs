@@ -44,6 +44,8 @@ pub(super) struct Entry {
     reuse_until: UnixSeconds,
     /// Who got it when it was made.
     pub(super) parent: Option<Parent>,
+    /// [`Key::proof_of`] the environment's secret access key, if that was there.
+    proof: Option<String>,
     /// Files of the login behind it, as they stood.
     files: Vec<(PathBuf, Stamp)>,
 }
@@ -71,6 +73,8 @@ struct Text<'t> {
     reuse_until: i64,
     #[serde(default)]
     parent: Option<Parent>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    proof: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     files: Vec<(PathBuf, Stamp)>,
 }
@@ -81,8 +85,8 @@ struct Version {
 }
 
 impl Entry {
-    /// What to keep of a token made `at` this time for `parent`; `None` when it is not worth it, or must not be.
-    pub(super) fn of(signed: &SignedToken, keys: &Keys, parent: Option<Parent>, at: UnixSeconds) -> Option<Self> {
+    /// What to keep of a token made `at` this time; `None` when it is not worth it, or must not be.
+    pub(super) fn of(signed: &SignedToken, keys: &Keys, proof: Option<String>, at: UnixSeconds) -> Option<Self> {
         let keys_left = keys
             .credentials
             .expiry()
@@ -101,7 +105,8 @@ impl Entry {
             expires_at: signed.expires_at,
             signed_at: at,
             reuse_until: if keys.source.may_change_unseen() { last.min(at.plus(UNSEEN_LIFE)) } else { last },
-            parent,
+            parent: Parent::of_this_process(),
+            proof,
             files,
         })
     }
@@ -131,6 +136,7 @@ impl Entry {
             signed_at,
             reuse_until: UnixSeconds(text.reuse_until),
             parent: text.parent,
+            proof: text.proof,
             files: text.files,
         })
     }
@@ -145,6 +151,7 @@ impl Entry {
             signed_at: self.signed_at.0,
             reuse_until: self.reuse_until.0,
             parent: self.parent,
+            proof: self.proof.clone(),
             files: self.files.clone(),
         };
         // Never grows: a buffer that grew would leave copies of the token behind.
@@ -153,11 +160,13 @@ impl Entry {
         (bytes.len() <= LARGEST).then_some(bytes)
     }
 
-    /// Whether it may be given out: it lives long enough, the clock was not set back, and the login is still there.
-    pub(super) fn is_good(&self, now: UnixSeconds) -> bool {
+    /// Whether it may be given out: it lives long enough, the clock was not set back, the secret is the same, and the
+    /// login is still there.
+    pub(super) fn is_good(&self, proof: Option<&str>, now: UnixSeconds) -> bool {
         self.expires_at.since(now) > LEAST_LEFT
             && now < self.reuse_until
             && self.signed_at <= now.plus(MOST_AHEAD)
+            && self.proof.as_deref() == proof
             && self.files.iter().all(|(path, stamp)| Stamp::of(path) == Some(*stamp))
     }
 

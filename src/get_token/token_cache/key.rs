@@ -46,9 +46,7 @@ pub fn key(kind: Kind<'_>, settings: &KeySettings) -> Key {
         }
     }
     list.settings(settings);
-    let digest = list.0.finish();
-    let hex = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    Key { hex, kind: kind.label() }
+    Key { hex: hex(list), kind: kind.label() }
 }
 
 impl Kind<'_> {
@@ -69,6 +67,15 @@ impl Key {
         &self.hex
     }
 
+    /// Tells one secret access key from another of the same id: one that was mistyped must not live on in a kept token.
+    /// For the inside of a private file, where a token stands that the same secret has signed; never for a name.
+    pub(super) fn proof_of(&self, secret_access_key: &str) -> String {
+        let mut list = List(Context::new(&SHA256));
+        list.word(&self.hex);
+        list.word(secret_access_key);
+        hex(list)
+    }
+
     /// The file of this thing.
     #[must_use]
     pub fn file_in(&self, directory: &Path) -> PathBuf {
@@ -84,6 +91,10 @@ impl Key {
 
 /// A list whose items have their lengths before them: no item can be read as the end of the one before.
 struct List(Context);
+
+fn hex(list: List) -> String {
+    list.0.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
 impl List {
     fn settings(&mut self, settings: &KeySettings) {

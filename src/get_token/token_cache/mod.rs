@@ -29,7 +29,6 @@ use crate::clock::UnixSeconds;
 use crate::private_file::{self, Fault, Found};
 use entry::Entry;
 use lock::Lock;
-use parent::Parent;
 
 /// The cache, and the place in it that is ours.
 #[derive(Debug)]
@@ -37,6 +36,7 @@ pub(super) struct TokenCache {
     directory: PathBuf,
     home: Option<PathBuf>,
     key: Key,
+    proof: Option<String>,
     reads: bool,
     is_exec: bool,
     is_usable: Cell<bool>,
@@ -56,10 +56,13 @@ impl TokenCache {
     /// The cache of these settings; `None` when it is switched off.
     pub(super) fn of(settings: &Settings) -> Option<Self> {
         let cache = settings.token_cache.as_ref()?;
+        let key = key(Kind::Token(&settings.cluster_id), &settings.keys);
+        let environment = settings.keys.environment_keys.as_ref();
         Some(Self {
+            proof: environment.map(|keys| key.proof_of(keys.secret_access_key())),
             directory: cache.directory.clone(),
             home: settings.keys.home.clone(),
-            key: key(Kind::Token(&settings.cluster_id), &settings.keys),
+            key,
             reads: cache.reads,
             is_exec: cache.is_exec,
             is_usable: Cell::new(true),
@@ -127,7 +130,7 @@ impl TokenCache {
             }
         };
         match Entry::parse(&bytes, &self.key) {
-            Ok(entry) => entry.is_good(now).then_some((entry, metadata)),
+            Ok(entry) => entry.is_good(self.proof.as_deref(), now).then_some((entry, metadata)),
             Err(error) => {
                 self.note_bad(&path, &error);
                 None
@@ -136,7 +139,7 @@ impl TokenCache {
     }
 
     fn keep(&self, signed: &SignedToken, keys: &Keys, now: UnixSeconds) -> Result<bool, Fault> {
-        let Some(entry) = Entry::of(signed, keys, Parent::of_this_process(), now) else { return Ok(false) };
+        let Some(entry) = Entry::of(signed, keys, self.proof.clone(), now) else { return Ok(false) };
         let Some(bytes) = entry.render(&self.key) else { return Ok(false) };
         private_file::write(&self.file(), &bytes).map(|()| true)
     }

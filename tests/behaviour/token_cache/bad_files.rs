@@ -6,7 +6,6 @@ use std::path::Path;
 use std::process::Command;
 
 use super::*;
-use crate::harness::process::say_aloud;
 
 /// Someone else.
 const NOBODY: u32 = 65_534;
