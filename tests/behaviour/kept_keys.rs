@@ -31,6 +31,7 @@ fn bare(aws: &Aws, cluster: &str, more: &[&str]) -> Command {
 fn good(aws: &Aws, command: &mut Command) -> Said {
     let said = run(command);
     assert_eq!(said.code, Some(0), "{}", said.stderr);
+    aws.assert_no_secret(&said);
     said
 }
 
