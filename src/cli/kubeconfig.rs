@@ -1,7 +1,9 @@
 //! `kubeconfig`: writes the entry that makes kubectl call us.
 
+mod outcome;
+
 use std::fmt::Display;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::{Call, Exit, output, usage};
 use crate::aws::{EksCall, EksCluster, EksError, describe_cluster};
@@ -13,9 +15,9 @@ use crate::config::kubeconfig::{
     Circumstances, Conversion, Job, Names, WishError, certificate_authority, cluster_id, eks_name, exec_user, job,
     region_of,
 };
-use crate::doctor::{Ruling, ask_kuberc, find_program};
+use crate::doctor::find_program;
 use crate::get_token::{KeySettings, outlook};
-use crate::kubeconfig::{Change, Files, Kind, Update, preview, update};
+use crate::kubeconfig::{Change, Files, Kind};
 use crate::kubernetes::KubeconfigFiles;
 
 /// Our name on PATH.
@@ -95,7 +97,7 @@ fn try_run(flags: &Kubeconfig, call: &Call) -> Result<Exit, Failure> {
         Job::Server(url) => desk.server(url)?,
         Job::UserOnly => desk.user_only()?,
     };
-    desk.write(wish)
+    outcome::write(&wish, flags, &call.env, &desk.files)
 }
 
 /// Everything a job looks at.
@@ -293,55 +295,6 @@ impl Desk<'_> {
         };
         Ok(text.to_owned())
     }
-
-    fn write(&self, wish: Wish) -> Result<Exit, Failure> {
-        let Wish { kind, name, changes } = wish;
-        let was_there = self.files.has(kind, &name);
-        let command = changes.iter().find_map(|change| match change {
-            Change::Convert { exec, .. } | Change::User { exec, .. } => Some(exec.command.clone()),
-            Change::Cluster { .. } | Change::Context { .. } | Change::Revert { .. } | Change::UseContext(_) => None,
-        });
-        let make = if self.flags.dry_run { preview } else { update };
-        let mut updates = Vec::new();
-        for (path, changes) in self.files.assign(changes) {
-            updates.push(make(&path, &changes).map_err(Failure::of)?);
-        }
-        let done = match (updates.iter().any(|update| update.is_changed), was_there) {
-            (false, _) => "Unchanged",
-            (true, false) => "Added",
-            (true, true) => "Updated",
-        };
-        let word = kind.word();
-        let told = format!("{done} {word} {name} in {}", files_of(&updates));
-        if self.flags.dry_run {
-            output::line(format_args!("{told} (--dry-run: nothing is written)"));
-            return Ok(output::data(&shown(&updates)));
-        }
-        let exit = output::data(&format!("{told}\n"));
-        if let Some(command) = command {
-            self.advise(kind, &name, &command);
-        }
-        Ok(exit)
-    }
-
-    /// What to do next.
-    fn advise(&self, kind: Kind, name: &str, command: &str) {
-        let program = find_program(command, self.call.env.path.as_deref());
-        if let Ruling::Denied { file, why } = ask_kuberc(&self.call.env, command, program.as_deref()) {
-            output::warning(format_args!("`{}` forbids kubectl to run it: {why}", file.display()));
-            output::hint(format_args!(
-                "add to credentialPluginAllowlist there: `- command: {command}` (Kubernetes 1.35: `- name: {command}`)"
-            ));
-        }
-        if kind == Kind::Context {
-            let file = self.flags.kubeconfig.as_deref().map(|file| format!(" --kubeconfig {}", file.display()));
-            output::hint(format_args!("try it: kubectl{} --context {name} get ns", file.unwrap_or_default()));
-        } else {
-            output::hint(format_args!(
-                "give it a context: kubectl config set-context NAME --cluster CLUSTER --user {name}"
-            ));
-        }
-    }
 }
 
 /// Who refused.
@@ -382,24 +335,4 @@ fn ask_eks(
     let answer = runtime.block_on(describe_cluster(&call, name)).map_err(Asked::Eks);
     runtime.shutdown_background();
     answer
-}
-
-/// The files that changed, or all of them when none did.
-fn files_of(updates: &[Update]) -> String {
-    let changed: Vec<&Path> =
-        updates.iter().filter(|update| update.is_changed).map(|update| update.file.as_path()).collect();
-    let all = updates.iter().map(|update| update.file.as_path());
-    let files = if changed.is_empty() { all.collect() } else { changed };
-    files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ")
-}
-
-/// What the files would hold; each under its name when there are several.
-fn shown(updates: &[Update]) -> String {
-    match updates {
-        [one] => one.text.clone(),
-        several => {
-            let file = |update: &Update| format!("# {}\n{}", update.file.display(), update.text);
-            several.iter().map(file).collect::<Vec<_>>().join("\n---\n")
-        }
-    }
 }

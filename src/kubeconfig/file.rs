@@ -67,7 +67,7 @@ pub struct Update {
 /// [`FileError`].
 pub fn update(path: &Path, changes: &[Change]) -> Result<Update, FileError> {
     let target = target_of(path)?;
-    let directory = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let directory = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     create_directory(directory).map_err(fault(path, "written"))?;
     // client-go locks the name it was given; who comes by another name must wait as well.
     let _named = Lock::take(path)?;

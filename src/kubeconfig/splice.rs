@@ -158,11 +158,13 @@ impl Editor<'_> {
             }));
         }
         let dash = dash_of(self.text, first.range.start);
-        let gap = Some(first.range.start.saturating_sub(dash));
-        let gap = gap.filter(|_| !self.text.get(dash..first.range.start).is_none_or(|lead| lead.trim() != "-"));
-        let at = column(self.text, dash);
-        let one_line = gap.filter(|_| line_start(self.text, dash) == line_start(self.text, first.range.start));
-        Some(self.insert_lines(last.range.end, &item_lines(value, at, one_line.unwrap_or(2), &self.style)))
+        // Blanks between dash and content count as style; an anchor, or a line feed, does not.
+        let is_plain_lead = self
+            .text
+            .get(dash..first.range.start)
+            .is_some_and(|lead| lead.strip_prefix('-').is_some_and(|blanks| blanks.bytes().all(|byte| byte == b' ')));
+        let gap = if is_plain_lead { first.range.start.saturating_sub(dash) } else { 2 };
+        Some(self.insert_lines(last.range.end, &item_lines(value, column(self.text, dash), gap, &self.style)))
     }
 
     /// Behind the line on which `end` stands.
