@@ -83,8 +83,9 @@ pub(super) fn fault(error: &(dyn Error + 'static)) -> Fault {
         is_tls = is_tls || cause.is::<rustls::Error>();
         let text = cause.to_string();
         // Neither of these two says more than that something failed.
-        let is_wrapper = cause.is::<kube::Error>() || text.starts_with("client error (");
-        if !(is_wrapper && cause.source().is_some()) && !line.ends_with(&text) {
+        let says_little = cause.is::<kube::Error>() || text.starts_with("client error (");
+        let is_wrapper = says_little && cause.source().is_some();
+        if !is_wrapper && !line.ends_with(&text) {
             if !line.is_empty() {
                 line.push_str(": ");
             }

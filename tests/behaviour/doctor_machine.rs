@@ -105,7 +105,8 @@ fn doctor_asks_the_kuberc_whether_kubectl_may_run_the_plugin() {
 fn doctor_warns_of_an_environment_that_contradicts_itself() {
     let desk = Desk::mapped();
     let nowhere = desk.aws.at("nowhere").display().to_string();
-    let cases: [(&[(&str, &str)], &str, &str); 8] = [
+    type Variables<'v> = &'v [(&'v str, &'v str)];
+    let cases: [(Variables<'_>, &str, &str); 8] = [
         (&[("AWS_PROFILE", "dev")], "beside AWS_PROFILE=`dev`, and win", "unset AWS_ACCESS_KEY_ID"),
         (&[("AWS_DEFAULT_REGION", "us-west-2")], "AWS_DEFAULT_REGION `us-west-2`", "set both"),
         (

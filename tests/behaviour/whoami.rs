@@ -38,7 +38,8 @@ pub(super) fn steady(text: &str, replaced: &[(&str, &str)]) -> String {
 
 /// First and last four characters, as key ids are shown.
 pub(super) fn short(id: &str) -> String {
-    format!("{}…{}", &id[..4], &id[id.len() - 4..])
+    let (first, rest) = id.split_at(4);
+    format!("{first}…{}", rest.split_at(rest.len() - 4).1)
 }
 
 pub(super) fn assert_no_secret(said: &Said, principal: &Principal) {
