@@ -52,7 +52,10 @@ pub enum Behaviour {
 
 /// Answers instead of the honest one, to the requests that they are for.
 #[derive(Clone)]
-pub struct Exceptions(Arc<dyn Fn(&SeenRequest) -> Option<Scripted> + Send + Sync>);
+pub struct Exceptions(Arc<Choose>);
+
+/// Chooses among requests.
+type Choose = dyn Fn(&SeenRequest) -> Option<Scripted> + Send + Sync;
 
 /// An answer written by hand.
 #[derive(Clone, Debug)]

@@ -123,7 +123,7 @@ pub enum SessionNameFrom {
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Token cache")]
 pub struct TokenCache {
-    /// Neither read nor write the token cache; so does IAM_BRIDGE_NO_CACHE=1
+    /// Neither read nor write the token cache; so does `IAM_BRIDGE_NO_CACHE=1`
     #[arg(long, value_name = "BOOL", value_parser = switch, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub no_cache: Option<bool>,
 
@@ -131,7 +131,7 @@ pub struct TokenCache {
     #[arg(long, visible_alias = "no-cache-read", value_name = "BOOL", value_parser = switch, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub force_refresh: Option<bool>,
 
-    /// Directory of the caches; also IAM_BRIDGE_CACHE_DIR [default: ~/.kube/cache/iam-bridge]
+    /// Directory of the caches; also `IAM_BRIDGE_CACHE_DIR` [default: ~/.kube/cache/iam-bridge]
     #[arg(long, value_name = "DIR")]
     pub cache_dir: Option<PathBuf>,
 }
@@ -185,7 +185,7 @@ pub struct CacheList {
 /// Which cache directory.
 #[derive(Args, Clone, Debug, Default)]
 pub struct CachePlace {
-    /// Directory of the caches; also IAM_BRIDGE_CACHE_DIR [default: ~/.kube/cache/iam-bridge]
+    /// Directory of the caches; also `IAM_BRIDGE_CACHE_DIR` [default: ~/.kube/cache/iam-bridge]
     #[arg(long, value_name = "DIR")]
     pub cache_dir: Option<PathBuf>,
 }

@@ -65,7 +65,7 @@ pub struct Kubeconfig {
     #[arg(long, help_heading = "The plugin's entry")]
     pub provide_cluster_info: bool,
 
-    /// Write the profile as the variable AWS_PROFILE instead of --profile
+    /// Write the profile as the variable `AWS_PROFILE` instead of --profile
     #[arg(long, requires = "profile", help_heading = "The plugin's entry")]
     pub profile_env: bool,
 
