@@ -62,7 +62,8 @@ impl Breaker {
                 let mask = (1_u32 << LOOK_BACK) - 1;
                 self.failures = ((self.failures << 1) | u32::from(failed)) & mask;
                 self.seen = LOOK_BACK.min(self.seen.saturating_add(1));
-                if self.seen == LOOK_BACK && self.failures.count_ones() * 2 >= LOOK_BACK {
+                // An answer opens nothing, however bad the past: the host has just spoken.
+                if failed && self.seen == LOOK_BACK && self.failures.count_ones() * 2 >= LOOK_BACK {
                     self.probe_at = Some(now.saturating_add(OPEN_FOR));
                 }
             }

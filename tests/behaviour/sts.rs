@@ -282,6 +282,20 @@ async fn the_breaker_opens_and_one_probe_finds_sts_back() {
 }
 
 #[tokio::test]
+async fn an_answer_never_opens_the_breaker() {
+    let desk = Desk::open().await;
+    let token = desk.token(&desk.principal("Dev"));
+    desk.fake.behave(Behaviour::Down);
+    for _ in 0..12 {
+        assert_eq!(ask(&desk, &desk.sts, &token).await.unwrap_err().label(), "connection");
+    }
+    desk.fake.behave(Behaviour::Honest);
+    for _ in 0..20 {
+        ask(&desk, &desk.sts, &token).await.expect("STS is back, though most of the last 20 calls failed");
+    }
+}
+
+#[tokio::test]
 async fn sts_1_a_hanging_sts_opens_the_breaker_and_is_found_back_by_the_first_probe() {
     let desk = Arc::new(limited(1_000, 64).await);
     let person = desk.principal("Dev");
