@@ -172,14 +172,14 @@ fn doctor_follows_the_profile_to_its_keys() {
         (chain.as_str(), "base", None, "good", "profile `base`: keys from profile", ""),
         (&chain, "top", None, "good", "`top` rests on `base`, assumes `arn:aws:iam::111122223333:role/Dev`", ""),
         (&chain, "typo", None, "bad", "profile `typo` is not in the AWS config files", "--profile P"),
-        (looped, "a", None, "bad", "builds upon itself", "mend the file"),
+        (looped, "a", None, "bad", "builds upon itself", "profile a"),
         (
             "[profile x]\nrole_arn = arn:x\nsource_profile = gone\n",
             "x",
             None,
             "bad",
             "builds upon `gone`",
-            "mend the profile",
+            "--profile x",
         ),
         (
             &mfa,
