@@ -12,6 +12,9 @@ use crate::kubeconfig::{Change, ExecEntry, ExecUser};
 const INSTALL_HINT: &str = "iam-bridge gets the tokens for this cluster and was not found: put it on PATH, or write its \
                             full path here with `iam-bridge kubeconfig --absolute-path`";
 
+/// The reference's variable for the cluster id; an entry may set it.
+const CLUSTER_ID_VARIABLE: &str = "KUBERNETES_AWS_AUTHENTICATOR_CLUSTER_ID";
+
 /// What is to be done.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Job<'f> {
@@ -204,7 +207,9 @@ impl Conversion {
                 global.feature_gates.clone()
             },
         };
-        if global.cluster_id.is_none() {
+        let is_named_elsewhere =
+            exec.env.iter().any(|(name, _)| name == CLUSTER_ID_VARIABLE) || global.config.is_some();
+        if global.cluster_id.is_none() && !is_named_elsewhere {
             return Err(WishError::NoClusterId);
         }
         Ok(Self { plugin, notes, global, flags: call, env: exec.env.clone() })

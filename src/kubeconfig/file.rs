@@ -200,15 +200,22 @@ fn replace(target: &Path, directory: &Path, text: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// Owner and mode of the file that is replaced; a new one is 0600 by its making.
+/// Owner and mode of the file that is replaced; a new one is 0600 by its making. A group that its owner may not give
+/// is let go, and with it what the mode gave to the group.
 #[cfg(unix)]
 fn keep_mode(old: &fs::Metadata, new: &File) -> io::Result<()> {
-    use std::os::unix::fs::{MetadataExt, fchown};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
     let made = new.metadata()?;
-    if (old.uid(), old.gid()) != (made.uid(), made.gid()) {
-        fchown(new, Some(old.uid()), Some(old.gid()))?;
+    let mut permissions = old.permissions();
+    if (old.uid(), old.gid()) != (made.uid(), made.gid())
+        && let Err(error) = fchown(new, Some(old.uid()), Some(old.gid()))
+    {
+        if old.uid() != made.uid() {
+            return Err(error);
+        }
+        permissions.set_mode(permissions.mode() & !0o070);
     }
-    new.set_permissions(old.permissions())
+    new.set_permissions(permissions)
 }
 
 /// The directory's ACL is what protects the file.

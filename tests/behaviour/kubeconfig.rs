@@ -277,6 +277,23 @@ fn an_entry_of_the_aws_cli_is_converted_and_reverted() {
 }
 
 #[test]
+fn an_entry_of_the_reference_is_converted_with_the_variables_it_needs() {
+    let home = Home::new();
+    let old = "clusters:\n- {name: c, cluster: {server: 'https://127.0.0.1:1'}}\ncontexts:\n- {name: c, context: {cluster: c, user: u}}\n\
+               users:\n- {name: u, user: {exec: {command: aws-iam-authenticator, args: [token, -e, x, --cache], env: [{name: \
+               KUBERNETES_AWS_AUTHENTICATOR_CLUSTER_ID, value: prod}]}}}\n";
+    let file = home.write(".kube/config", old);
+    let said = home.run(&["--convert", "c", "--region", "eu-central-1", "--use"]);
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    let exec = parsed(&file).exec("u").unwrap();
+    assert_eq!(exec.args.join(" "), "get-token --region eu-central-1 --external-id x --cache");
+    assert_eq!(exec.env[0].1, "prod");
+    assert!(read(&file).ends_with("current-context: c\n"));
+    assert_eq!(home.run(&["--revert", "c"]).code, Some(0));
+    assert_eq!(read(&file), format!("{old}current-context: c\n"));
+}
+
+#[test]
 fn what_cannot_be_converted_is_told() {
     let home = Home::new();
     home.write(
