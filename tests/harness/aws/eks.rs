@@ -1,4 +1,4 @@
-//! EKS as far as a kubeconfig needs it: DescribeCluster and ListClusters, for callers whose signature is good.
+//! EKS as far as a kubeconfig needs it: `DescribeCluster` and `ListClusters`, for callers whose signature is good.
 
 use http::request::Parts;
 use iam_bridge::demo::sts::{Principal, Refusal};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::services::{Reply, State};
 use super::{ACCOUNT, REGION};
 
-/// Clusters on a page of ListClusters.
+/// Clusters on a page of `ListClusters`.
 const PAGE: usize = 2;
 
 /// A cluster as EKS describes it.
