@@ -74,7 +74,7 @@ fn stands(file: &File, path: &Path) -> bool {
     (open.dev(), open.ino()) == (named.dev(), named.ino())
 }
 
-/// Whether the open file still has its name: one that is open keeps its name until it is closed.
+/// Whether a file has the name; which one cannot be told there. At worst two processes sign, and the later token stays.
 #[cfg(not(unix))]
 fn stands(_file: &File, path: &Path) -> bool {
     path.exists()
