@@ -64,7 +64,7 @@ pub fn plan(global: &Global, flags: &GetToken, env: &Env) -> Result<Plan, PlanEr
     let file = client_keys(global)?;
     let cluster_id = cluster_id(global, env, &file).ok_or(PlanError::NoClusterId)?;
     let directory = cache_directory(flags.token_cache.cache_dir.as_ref(), env);
-    let no_cache = flags.token_cache.no_cache.unwrap_or_else(|| env.no_cache.as_deref().is_some_and(is_on));
+    let no_cache = flags.token_cache.no_cache.unwrap_or_else(|| keeps_nothing(env));
     Ok(Plan {
         settings: Settings {
             cluster_id: ClusterId::parse(&cluster_id)?,
@@ -149,7 +149,8 @@ fn keys_with(
         login_cache_directory: aws.login_cache_directory.clone(),
         asking: asking(env),
         credential_cache,
-        kept_keys: kept_keys.filter(|_| flags.cache_credentials.unwrap_or_default()),
+        // The variable says that nothing is to be kept; --no-cache speaks of tokens alone.
+        kept_keys: kept_keys.filter(|_| flags.cache_credentials.unwrap_or_default() && !keeps_nothing(env)),
         fingerprint: FingerprintInputs {
             variables: aws.key_variables.clone(),
             config_file: aws_file(aws.config_file.as_ref(), env, "config"),
@@ -189,6 +190,11 @@ fn asking(env: &Env) -> Asking {
         Some(false) => Asking::Refused,
         Some(true) | None => Asking::Allowed,
     }
+}
+
+/// `IAM_BRIDGE_NO_CACHE`
+fn keeps_nothing(env: &Env) -> bool {
+    env.no_cache.as_deref().is_some_and(is_on)
 }
 
 /// A switch in the environment: anything but a spelled-out no.

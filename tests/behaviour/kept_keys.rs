@@ -23,8 +23,9 @@ fn command(aws: &Aws, principal: &Principal, cluster: &str, more: &[&str]) -> Co
 }
 
 fn bare(aws: &Aws, cluster: &str, more: &[&str]) -> Command {
-    let mut command = aws.iam_bridge(&["get-token", "--token-only", "--cache-credentials", "-i", cluster]);
-    command.args(more).env("IAM_BRIDGE_NO_CACHE", "1");
+    let mut command =
+        aws.iam_bridge(&["get-token", "--token-only", "--cache-credentials", "--no-cache", "-i", cluster]);
+    command.args(more);
     command
 }
 
@@ -74,10 +75,11 @@ fn keys_are_kept_only_when_asked_for() {
     let aws = Aws::start();
     let alice = aws.user("alice");
     for _ in 0..2 {
-        let mut command = aws.iam_bridge(&["get-token", "--token-only", "-i", "c", "-r", ROLE]);
-        good(&aws, aws.with_keys(&alice, &mut command).env("IAM_BRIDGE_NO_CACHE", "1"));
+        let mut unasked = aws.iam_bridge(&["get-token", "--token-only", "--no-cache", "-i", "c", "-r", ROLE]);
+        good(&aws, aws.with_keys(&alice, &mut unasked));
+        good(&aws, command(&aws, &alice, "c", &["-r", ROLE]).env("IAM_BRIDGE_NO_CACHE", "1"));
     }
-    assert_eq!((aws.calls("AssumeRole"), kept(&aws).len()), (2, 0));
+    assert_eq!((aws.calls("AssumeRole"), kept(&aws).len()), (4, 0), "the variable says that nothing is kept");
 }
 
 #[test]
