@@ -42,10 +42,10 @@ impl Account {
 
     /// The same at a terminal, where a person types `lines`; `None` where there is no program that makes terminals.
     fn at_terminal(&self, more: &[&str], lines: &str) -> Option<Said> {
-        self.at_terminal_of(self.command(&[&["--no-cache"], more].concat()), "one", lines)
+        self.at_terminal_of(&self.command(&[&["--no-cache"], more].concat()), "one", lines)
     }
 
-    fn at_terminal_of(&self, command: Command, name: &str, lines: &str) -> Option<Said> {
+    fn at_terminal_of(&self, command: &Command, name: &str, lines: &str) -> Option<Said> {
         let [typed, out, err] = ["in", "out", "err"].map(|stream| self.aws.at(&format!("{name}.{stream}")));
         std::fs::write(&typed, lines).unwrap();
         let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
@@ -54,7 +54,7 @@ impl Account {
             .map(|word| quoted(word.to_str().unwrap()) + " ")
             .collect();
         line.push_str(&format!(">{} 2>{}", quoted(out.to_str().unwrap()), quoted(err.to_str().unwrap())));
-        let mut script = wrapped(Path::new("script"), &command)?;
+        let mut script = wrapped(Path::new("script"), command)?;
         script.args(["-q", "-e", "-c", &line, "/dev/null"]);
         let code = run(script.stdin(File::open(typed).unwrap())).code;
         let read = |path| std::fs::read_to_string(path).unwrap();
@@ -143,7 +143,7 @@ fn many_kubectls_at_once_ask_for_one_code() {
             .map(|number| {
                 let command = account.command(&["--token-only", "--profile", "ops"]);
                 let account = &account;
-                scope.spawn(move || account.at_terminal_of(command, &number.to_string(), "123456\n"))
+                scope.spawn(move || account.at_terminal_of(&command, &number.to_string(), "123456\n"))
             })
             .collect();
         runs.into_iter().map(|run| run.join().unwrap()).collect()
@@ -159,7 +159,7 @@ fn many_kubectls_at_once_ask_for_one_code() {
 fn keys_that_a_code_brought_can_be_cached_for_those_who_cannot_ask() {
     let account = Account::start();
     let flags = ["--token-only", "--no-cache", "--cache", "--profile", "ops"];
-    let Some(said) = account.at_terminal_of(account.command(&flags), "one", "123456\n") else { return };
+    let Some(said) = account.at_terminal_of(&account.command(&flags), "one", "123456\n") else { return };
     presigned_url(&said);
     let said = account.without_terminal(&flags[2..], "", &[("KUBERNETES_EXEC_INFO", NOT_INTERACTIVE)]).unwrap();
     presigned_url(&said);

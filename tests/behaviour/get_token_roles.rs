@@ -106,7 +106,7 @@ fn the_session_of_a_role_bears_its_callers_name() {
         let args = [&["-r", &target], more].concat();
         presigned_url(&run(aws.with_keys(&principal, &mut command(&aws, &args))));
         let seen = asked(&aws, "RoleSessionName").unwrap();
-        assert!(name.map_or(seen.starts_with("iam-bridge-"), |name| seen == name), "{more:?}: {seen}");
+        assert!(name.map_or_else(|| seen.starts_with("iam-bridge-"), |name| seen == name), "{more:?}: {seen}");
         assert_eq!(aws.calls("GetCallerIdentity") - before, usize::from(more.is_empty()), "{more:?}");
         assert_eq!(asked(&aws, "DurationSeconds").as_deref(), Some("900"));
     }

@@ -128,7 +128,7 @@ fn everything_else_stays_byte_for_byte() {
 #[test]
 fn entries_come_in_where_the_file_has_its_own_style() {
     let new = edited(ODD, &whole("new"));
-    assert!(new.starts_with(&ODD[..ODD.find("contexts: []").unwrap()]), "{new}");
+    assert!(new.starts_with(ODD.split_once("contexts: []").unwrap().0), "{new}");
     assert!(new.contains("\n  -   name: new\n      user:\n          exec:\n              apiVersion: client"), "{new}");
     assert!(new.contains("              args:\n                - get-token\n"), "{new}");
     assert!(new.contains("\ncontexts:  # none yet\n  - context:\n        cluster: new\n"), "{new}");
