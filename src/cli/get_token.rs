@@ -21,17 +21,16 @@ pub(super) fn run(flags: &GetToken, word: &str, call: &Call) -> Exit {
             for fault in &faults {
                 output::line(fault);
             }
-            return failed(&"the config file cannot be used");
+            return failed(
+                &"the config file cannot be used",
+                "mend it where the lines above say; `iam-bridge check FILE`",
+            );
         }
-        Err(error) => return failed(&error),
+        Err(error) => return failed(&error, "give another one; `iam-bridge get-token --help` shows how"),
     };
     let outcome = match get_token(&settings, &Clock::system()) {
         Ok(outcome) => outcome,
-        Err(error) => {
-            let exit = failed(&output::chain(&error));
-            output::hint(error.remedy());
-            return exit;
-        }
+        Err(error) => return failed(&output::chain(&error), &error.remedy()),
     };
     for note in &outcome.notes {
         output::line(format_args!("note: {note}"));
@@ -42,11 +41,13 @@ pub(super) fn run(flags: &GetToken, word: &str, call: &Call) -> Exit {
     }
     match render(&outcome.signed, version, shape) {
         Ok(text) => output::data(text.expose_secret()),
-        Err(error) => failed(&error),
+        Err(error) => failed(&error, "set this machine's clock: `date -u` shows it"),
     }
 }
 
-fn failed(why: &dyn std::fmt::Display) -> Exit {
+/// Two lines: what and why, then what to do.
+fn failed(why: &dyn std::fmt::Display, remedy: &str) -> Exit {
     output::line(format_args!("could not get token: {why}"));
+    output::hint(remedy);
     Exit::Failed
 }

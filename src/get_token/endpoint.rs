@@ -48,7 +48,7 @@ pub enum EndpointError {
         variable: &'static str,
     },
     /// A configured endpoint that is no URL.
-    #[error("endpoint `{0}` is not an http or https URL; check AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL and the profile")]
+    #[error("endpoint `{}` is not an http or https URL of a host; check AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL and the profile", without_secrets(.0))]
     BadUrl(String),
 }
 
@@ -125,6 +125,16 @@ fn host(region: Region, form: EndpointForm) -> Option<StsHost> {
         (true, true) => HostForm::FipsDualStack,
     };
     Some(StsHost::Regional { partition, region, form })
+}
+
+/// A URL without query, user and password.
+fn without_secrets(url: &str) -> String {
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
+        (None, Some((_, host))) => host.to_owned(),
+        (_, None) => url.to_owned(),
+    }
 }
 
 fn no_such_form(region: &str, form: EndpointForm) -> EndpointError {
