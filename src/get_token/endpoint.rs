@@ -38,7 +38,7 @@ pub enum EndpointError {
     #[error("region `{0}` is not a region name; expected one like `eu-central-1`")]
     BadRegion(String),
     /// The partition has no such host that a server would accept.
-    #[error("region `{region}` has no {wanted} endpoint of STS; unset {variable} or choose another region")]
+    #[error("region `{region}` has no {wanted} endpoint of STS, which {variable} asks for")]
     NoSuchForm {
         /// The region asked for.
         region: String,
@@ -48,8 +48,24 @@ pub enum EndpointError {
         variable: &'static str,
     },
     /// A configured endpoint that is no URL.
-    #[error("endpoint `{}` is not an http or https URL of a host; check AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL and the profile", without_secrets(.0))]
+    #[error("endpoint `{}` is not an http or https URL of a host", without_secrets(.0))]
     BadUrl(String),
+}
+
+impl EndpointError {
+    /// What to do, with the command; one line.
+    pub(super) fn remedy(&self) -> String {
+        match self {
+            Self::BadRegion(_) => "give a region: `--region R`, AWS_REGION or the profile's region".to_owned(),
+            Self::NoSuchForm { variable, .. } => {
+                format!("choose another region with `--region R`, or unset {variable} (in a profile: use_fips_endpoint, use_dualstack_endpoint)")
+            }
+            Self::BadUrl(_) => {
+                "mend AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL or the profile's endpoint_url: `env | grep AWS_ENDPOINT_URL`"
+                    .to_owned()
+            }
+        }
+    }
 }
 
 impl StsEndpoint {

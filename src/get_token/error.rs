@@ -208,7 +208,7 @@ impl GetTokenError {
                     shell_word(profile)
                 )
             }
-            Self::Endpoint(_) => "give a region whose STS there is: `--region R`".to_owned(),
+            Self::Endpoint(error) => error.remedy(),
             Self::Login { profile, .. } => format!("run `aws login --profile {}`", shell_word(profile)),
             Self::Metadata(_) => "attach a role to the instance (`aws ec2 associate-iam-instance-profile`), \
                  or give a profile: `--profile P`"
@@ -218,7 +218,10 @@ impl GetTokenError {
             }
             Self::Mfa { command, .. } => format!("run once in a terminal: `{command}`"),
             Self::NoCredentials { profiles, metadata, .. } => no_credentials(profiles, *metadata),
-            Self::Presign(_) => "check region, endpoint, keys and clock with `iam-bridge doctor`".to_owned(),
+            Self::Presign(PresignError::Clock(_)) => "set this machine's clock; `date -u` shows it".to_owned(),
+            Self::Presign(PresignError::Unsignable) => {
+                "look for stray characters in region, endpoint and keys: `aws configure list`".to_owned()
+            }
             Self::Profile { profile, .. } => {
                 format!("see what it holds: `aws configure list --profile {}`", shell_word(profile))
             }

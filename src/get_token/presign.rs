@@ -43,10 +43,10 @@ pub struct SignedToken {
 #[derive(Debug, thiserror::Error)]
 pub enum PresignError {
     /// The keys or the endpoint hold bytes that cannot stand in a request.
-    #[error("the request cannot be signed; check region, endpoint and keys for stray characters")]
+    #[error("the request cannot be signed: region, endpoint or keys hold characters that cannot stand in it")]
     Unsignable,
     /// The clock shows a year that SigV4 cannot write.
-    #[error("this machine's clock shows `{}`; set it", .0.0)]
+    #[error("this machine's clock shows `{}` s since 1970, which no signature can name", .0.0)]
     Clock(UnixSeconds),
 }
 
