@@ -135,6 +135,7 @@ fn keys_with(
         role: role.as_ref().map(|role| role.arn.clone()).unwrap_or_default(),
     });
     Ok(KeySettings {
+        cluster_id: cluster_id.to_owned(),
         region: first(&flags.region, &None, &file.region).or_else(|| aws.region.clone()),
         profile,
         environment_profile: aws.profile.clone(),

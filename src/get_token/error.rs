@@ -3,9 +3,8 @@
 //! Display says what failed and why, with AWS's code; [`GetTokenError::remedy`] says what to do. Each is one line, and
 //! neither holds a secret or the query of a URL.
 
-use super::origin::Origin;
 use super::words::{Refusal, clock_remedy, off_by, shell_word};
-use super::{EndpointError, PresignError, ProfileError};
+use super::{EndpointError, Origin, PresignError, ProfileError};
 
 /// Why there is no token.
 #[derive(Debug, thiserror::Error)]

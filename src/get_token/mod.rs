@@ -10,40 +10,23 @@
 //! are signed with at once: no runtime, thread, socket or trust root. Everything else goes through aws-config on a
 //! current-thread runtime.
 
-mod assume;
-mod caller;
-mod credential_cache;
 mod endpoint;
 mod error;
 mod exec_credential;
-mod kept_keys;
 mod keys;
-mod logins;
-mod mfa;
-mod origin;
-mod outlook;
-mod place;
 mod presign;
-mod profile;
-mod provider_faults;
-mod providers;
-mod role_chain;
-mod session_name;
 mod settings;
-mod sts;
 pub mod token_cache;
 mod words;
 
-pub use caller::{Caller, caller};
 pub use endpoint::{EndpointError, EndpointForm, StsEndpoint};
 pub use error::{GetTokenError, MfaFault, NoMetadata, RoleRefused};
 pub use exec_credential::{ApiVersion, RenderError, Shape, is_interactive, render};
-pub use keys::{KeySource, Keys, load as load_keys};
-pub use logins::{Login, LoginState, ProfileReport, profile_report};
-pub use origin::Origin;
-pub use outlook::{Outlook, outlook};
+pub use keys::{
+    Caller, KeySource, Keys, Login, LoginState, Origin, Outlook, ProfileError, ProfileReport, caller,
+    load as load_keys, outlook, profile_report,
+};
 pub use presign::{PresignError, SignedToken, presign, sign};
-pub use profile::ProfileError;
 pub use settings::{
     Asking, CredentialCacheSettings, FingerprintInputs, KeySettings, Role, SessionName, Settings, TokenCacheSettings,
 };

@@ -21,6 +21,8 @@ pub struct Settings {
 /// Whose keys, and by which endpoints they are come by.
 #[derive(Clone, Debug)]
 pub struct KeySettings {
+    /// The cluster the keys are for, so that messages can name a command to run; empty when there is none.
+    pub cluster_id: String,
     /// `--region`, else the config file's, else `AWS_REGION` or `AWS_DEFAULT_REGION`.
     pub region: Option<String>,
     /// `--profile`: that profile alone, whatever the environment holds.

@@ -14,9 +14,6 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use iam_bridge::clock::Clock;
-use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -50,21 +47,11 @@ impl ApiServer {
     /// On a free port.
     pub(crate) async fn start(refuses: Refuses) -> Self {
         let authority = Authority::new("fake API server");
-        let (certificate, key) = authority.leaf("127.0.0.1");
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()],
-                PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap(),
-            )
-            .unwrap();
+        let tls = authority.acceptor("127.0.0.1");
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let desk = Arc::new(Desk { refuses, seen: Mutex::default() });
-        let task = tokio::spawn(serve(listener, TlsAcceptor::from(Arc::new(config)), Arc::clone(&desk)));
+        let task = tokio::spawn(serve(listener, tls, Arc::clone(&desk)));
         Self { address, ca_pem: authority.pem().to_owned(), desk, task }
     }
 

@@ -19,9 +19,6 @@ use iam_bridge::clock::Clock;
 use iam_bridge::iam::{Partition, VerifiedIdentity};
 use iam_bridge::telemetry::Metrics;
 use iam_bridge::token::{ClusterId, Token, TokenKind, TokenRules};
-use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -66,17 +63,7 @@ impl ReviewServer {
 
     async fn start_here(aws: &Aws, cluster_id: &str) -> Self {
         let authority = Authority::new("a cluster");
-        let (certificate, key) = authority.leaf("127.0.0.1");
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()],
-                PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap(),
-            )
-            .unwrap();
+        let tls = authority.acceptor("127.0.0.1");
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let connector = Connector::fixed(aws.sts.address(), aws.sts.ca_pem()).unwrap();
@@ -94,7 +81,7 @@ impl ReviewServer {
             manners: Mutex::new(Manners { rules: 3, ..Manners::default() }),
             asked: Mutex::default(),
         });
-        let task = tokio::spawn(serve(listener, TlsAcceptor::from(Arc::new(config)), Arc::clone(&desk)));
+        let task = tokio::spawn(serve(listener, tls, Arc::clone(&desk)));
         Self { address, authority, desk, task }
     }
 

@@ -1,8 +1,8 @@
 //! What a cached thing depends on, as a name: a hash over everything that decides whose keys sign, and for whom.
 //!
 //! It costs a few looks at files and no network, process or parser. Secret access keys are not part of it; session tokens
-//! are, inside the hash. Left out is what changes nothing about the answer: whether a person may be asked, and where
-//! kept keys are. A web identity token file counts by its name: its text rotates and stays the same identity.
+//! are, inside the hash. Left out is what changes nothing about the answer: whether a person may be asked, where
+//! kept keys are, and what messages call the cluster. A web identity token file counts by its name: its text rotates and stays the same identity.
 
 use std::path::{Path, PathBuf};
 
@@ -100,6 +100,7 @@ impl List {
     fn settings(&mut self, settings: &KeySettings) {
         // All fields, so that a new one is judged here.
         let KeySettings {
+            cluster_id: _,
             region,
             profile,
             environment_profile,

@@ -89,6 +89,7 @@ impl Inputs {
         let [ca_bundle, home, login_cache_directory] = self.paths.clone().map(|path| path.map(PathBuf::from));
         let [fips, dual_stack, ignore_endpoint_urls] = self.switches;
         let settings = KeySettings {
+            cluster_id: String::new(),
             region,
             profile,
             environment_profile,

@@ -16,7 +16,7 @@ use aws_runtime::fs_util::{Os, home_dir};
 use aws_types::os_shim_internal::Env;
 
 use super::profile::{Profiles, Section};
-use super::{KeySettings, KeySource, Origin, ProfileError};
+use crate::get_token::{KeySettings, KeySource, Origin, ProfileError};
 
 /// A profile's first keys and roles.
 #[derive(Debug)]

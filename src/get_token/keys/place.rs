@@ -1,7 +1,7 @@
 //! Region and STS endpoint: flags and environment first, then the profile.
 
 use super::profile::Profiles;
-use super::{EndpointError, EndpointForm, KeySettings, StsEndpoint};
+use crate::get_token::{EndpointError, EndpointForm, KeySettings, StsEndpoint};
 
 /// Region of last resort, as in the reference.
 pub(super) const DEFAULT_REGION: &str = "us-east-1";

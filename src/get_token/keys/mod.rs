@@ -9,22 +9,44 @@
 //! Keys at hand cost nothing. Everything else needs the SDK: a current-thread runtime, and the HTTP client at the first
 //! request.
 
+mod assume;
+mod caller;
+mod credential_cache;
+mod kept_keys;
+mod logins;
+mod mfa;
+mod origin;
+mod outlook;
+mod place;
+mod profile;
+mod provider_faults;
+mod providers;
+mod role_chain;
+mod session_name;
+mod sts;
+
 use std::path::PathBuf;
 
 use aws_credential_types::Credentials;
 
-use super::assume::{Call, Held};
-use super::kept_keys::{Descent, KeptKeys};
-use super::mfa::Person;
-use super::place::{DEFAULT_REGION, Place};
-use super::profile::Profiles;
-use super::providers::{Base, Providers};
-use super::role_chain::{Chain, First};
-use super::sts::Sts;
-use super::words::{SKEW, clock_remedy};
-use super::{CredentialCacheSettings, EndpointForm, GetTokenError, KeySettings, Origin, StsEndpoint, credential_cache};
+pub use caller::{Caller, caller};
+pub use logins::{Login, LoginState, ProfileReport, profile_report};
+pub use origin::Origin;
+pub use outlook::{Outlook, outlook};
+pub use profile::ProfileError;
+
 use crate::aws::SdkHttp;
 use crate::clock::Clock;
+use crate::get_token::words::{SKEW, clock_remedy};
+use crate::get_token::{CredentialCacheSettings, EndpointForm, GetTokenError, KeySettings, StsEndpoint};
+use assume::{Call, Held};
+use kept_keys::{Descent, KeptKeys};
+use mfa::Person;
+use place::{DEFAULT_REGION, Place};
+use profile::Profiles;
+use providers::{Base, Providers};
+use role_chain::{Chain, First};
+use sts::Sts;
 
 /// Seconds a clock may be ahead of AWS's: STS refuses signatures from the future.
 const MOST_AHEAD: i64 = 5 * 60;
@@ -290,10 +312,7 @@ impl Search<'_> {
 
     /// For commands in messages.
     fn cluster_id(&self) -> &str {
-        match &self.settings.credential_cache {
-            Some(cache) if !cache.cluster_id.is_empty() => &cache.cluster_id,
-            Some(_) | None => "CLUSTER",
-        }
+        if self.settings.cluster_id.is_empty() { "CLUSTER" } else { &self.settings.cluster_id }
     }
 }
 

@@ -19,15 +19,15 @@ use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 
-use super::error::NoMetadata;
-use super::presign::seconds_since_epoch;
 use super::profile::Profiles;
 use super::provider_faults::{self as faults, Without};
 use super::role_chain::{Chain, First};
 use super::sts::{retries, timeouts};
-use super::{EndpointForm, GetTokenError, KeySettings, KeySource, Origin};
 use crate::aws::SdkHttp;
 use crate::clock::{Clock, UnixSeconds};
+use crate::get_token::error::NoMetadata;
+use crate::get_token::presign::seconds_since_epoch;
+use crate::get_token::{EndpointForm, GetTokenError, KeySettings, KeySource, Origin};
 
 /// Keys that end sooner than this are asked for once more, seconds.
 const TOO_SHORT: i64 = 120;

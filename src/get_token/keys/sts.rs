@@ -13,10 +13,10 @@ use aws_sdk_sts::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_sts::error::BoxError;
 use jiff::fmt::rfc2822;
 
-use super::words::Refusal;
-use super::{Caller, StsEndpoint};
 use crate::aws::SdkHttp;
 use crate::clock::Clock;
+use crate::get_token::words::Refusal;
+use crate::get_token::{Caller, StsEndpoint};
 
 /// Attempts at one call.
 const MAX_ATTEMPTS: u32 = 2;

@@ -8,11 +8,11 @@ use aws_sdk_sts::error::SdkError;
 use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityError;
 use secrecy::ExposeSecret;
 
-use super::error::NoMetadata;
 use super::providers::Providers;
 use super::role_chain::{Chain, First, Sso};
-use super::words::{Refusal, causes, spoken};
-use super::{GetTokenError, KeySettings, KeySource};
+use crate::get_token::error::NoMetadata;
+use crate::get_token::words::{Refusal, causes, spoken};
+use crate::get_token::{GetTokenError, KeySettings, KeySource};
 
 /// Why a source has no keys that was asked without being named by anybody.
 #[derive(Debug)]

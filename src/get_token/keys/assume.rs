@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use aws_credential_types::Credentials;
 
-use super::error::RoleRefused;
 use super::mfa::{Device, Person};
 use super::role_chain::ProfileRole;
 use super::session_name;
 use super::sts::Sts;
-use super::words::{Refusal, shell_word};
-use super::{GetTokenError, KeySettings, Origin, Role, SessionName};
 use crate::clock::Clock;
+use crate::get_token::error::RoleRefused;
+use crate::get_token::words::{Refusal, shell_word};
+use crate::get_token::{GetTokenError, KeySettings, Origin, Role, SessionName};
 use crate::iam::forward_session_name;
 
 /// How long the keys of `--role` live, seconds: the least AWS gives, and all that one token needs.

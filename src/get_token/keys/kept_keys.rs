@@ -10,11 +10,11 @@ use aws_credential_types::Credentials;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::presign::seconds_since_epoch;
-use super::token_cache::stamp::Stamp;
-use super::token_cache::{Key, Kind, key};
-use super::{KeySettings, KeySource};
 use crate::clock::UnixSeconds;
+use crate::get_token::presign::seconds_since_epoch;
+use crate::get_token::token_cache::stamp::Stamp;
+use crate::get_token::token_cache::{Key, Kind, key};
+use crate::get_token::{KeySettings, KeySource};
 use crate::private_file::{self, Fault};
 
 /// Version of the file's format.

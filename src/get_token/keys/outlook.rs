@@ -1,10 +1,10 @@
 //! What settings and the AWS config files say about keys to come, without asking for any: for those who write down
 //! how to ask.
 
-use super::KeySettings;
 use super::place::Place;
 use super::profile::Profiles;
 use super::role_chain::Chain;
+use crate::get_token::KeySettings;
 
 /// What will be needed, as far as files tell. Files that cannot be read tell nothing: whoever asks for keys is told why.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

@@ -12,9 +12,9 @@ use aws_credential_types::Credentials;
 use aws_runtime::env_config::EnvConfigValue;
 use aws_types::os_shim_internal::{Env, Fs};
 
-use super::KeySettings;
-use super::error::names;
-use super::words::{causes, shell_word};
+use crate::get_token::KeySettings;
+use crate::get_token::error::names;
+use crate::get_token::words::{causes, shell_word};
 
 /// The profiles of `~/.aws/config` and `~/.aws/credentials` (or the files the environment names), one of them selected.
 #[derive(Debug, Default)]
@@ -65,7 +65,7 @@ pub enum ProfileError {
 
 impl ProfileError {
     /// What to do, with the command; one line.
-    pub(super) fn remedy(&self) -> String {
+    pub(in crate::get_token) fn remedy(&self) -> String {
         match self {
             Self::Loop(profiles) => lead_elsewhere(profiles.first().map(String::as_str).unwrap_or_default()),
             Self::NoSource { profile, .. } => lead_elsewhere(profile),

@@ -1,7 +1,7 @@
 //! Where keys came from, and how a person gets new ones from there.
 
-use super::KeySource;
-use super::words::shell_word;
+use crate::get_token::KeySource;
+use crate::get_token::words::shell_word;
 
 /// Where the first keys of a chain came from.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -21,7 +21,7 @@ impl Origin {
     }
 
     /// What to do when these keys have ended.
-    pub(super) fn renewal(&self) -> String {
+    pub(in crate::get_token) fn renewal(&self) -> String {
         let profile =
             self.profile.as_deref().map(|name| format!(" --profile {}", shell_word(name))).unwrap_or_default();
         match self.source {
@@ -58,7 +58,7 @@ impl Origin {
     }
 
     /// The command that logs in to IAM Identity Center.
-    pub(super) fn sso_login(&self) -> String {
+    pub(in crate::get_token) fn sso_login(&self) -> String {
         match (&self.sso_session, &self.profile) {
             (Some(session), _) => format!("`aws sso login --sso-session {}`", shell_word(session)),
             (None, Some(profile)) => format!("`aws sso login --profile {}`", shell_word(profile)),

@@ -9,8 +9,8 @@ use serde::Deserialize;
 
 use super::profile::Profiles;
 use super::role_chain::{Chain, First};
-use super::{GetTokenError, KeySettings, KeySource};
 use crate::clock::UnixSeconds;
+use crate::get_token::{GetTokenError, KeySettings, KeySource};
 
 /// A profile's chain.
 #[derive(Clone, Debug, Eq, PartialEq)]

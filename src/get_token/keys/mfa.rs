@@ -6,8 +6,8 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 
-use super::error::MfaFault;
-use super::{Asking, GetTokenError};
+use crate::get_token::error::MfaFault;
+use crate::get_token::{Asking, GetTokenError};
 
 /// The reference's words.
 const PROMPT: &str = "Assume Role MFA token code: ";

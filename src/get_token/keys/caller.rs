@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::sts::Sts;
-use super::{GetTokenError, Keys};
 use crate::clock::Clock;
+use crate::get_token::{GetTokenError, Keys};
 use crate::iam::CanonicalArn;
 
 /// All of [`caller`].
