@@ -32,6 +32,9 @@ pub(super) fn run(flags: &GetToken, word: &str, call: &Call) -> Exit {
         Ok(outcome) => outcome,
         Err(error) => return failed(&output::chain(&error), &error.remedy()),
     };
+    for warning in &outcome.warnings {
+        output::warning(warning);
+    }
     for note in &outcome.notes {
         output::line(format_args!("note: {note}"));
     }

@@ -40,8 +40,10 @@ use token_cache::TokenCache;
 pub struct Outcome {
     /// The token.
     pub signed: SignedToken,
-    /// For standard error.
+    /// What the person may want to know; for standard error.
     pub notes: Vec<String>,
+    /// What is wrong with the token cache, which was then passed over; for standard error.
+    pub warnings: Vec<String>,
 }
 
 /// The cached token, or a new one. Blocks until AWS has answered, if it must be asked.
@@ -62,7 +64,7 @@ pub fn get_token(settings: &Settings, clock: &Clock) -> Result<Outcome, GetToken
         return Ok(outcome);
     }
     let (mut outcome, keys) = sign_anew(settings, &|| turn.tell_asking(), clock)?;
-    outcome.notes.extend(turn.keep(&outcome.signed, &keys, clock.now()));
+    outcome.warnings = turn.keep(&outcome.signed, &keys, clock.now());
     Ok(outcome)
 }
 
@@ -77,5 +79,5 @@ fn sign_anew(settings: &Settings, before_asking: &dyn Fn(), clock: &Clock) -> Re
             keys.endpoint.origin()
         ));
     }
-    Ok((Outcome { signed, notes }, keys))
+    Ok((Outcome { signed, notes, warnings: Vec::new() }, keys))
 }

@@ -119,11 +119,29 @@ pub fn edit(file: &str, text: &str, changes: &[Change]) -> Result<String, EditEr
         Some(rest) => ("\u{feff}", rest.to_owned()),
         None => ("", text.to_owned()),
     };
-    for change in changes {
-        edited = make(file, edited, change)?;
+    let tree = parse(file, &edited)?;
+    if is_blank(&tree) {
+        edited = fill(file, edited, tree.root, changes)?;
+    } else {
+        for change in changes {
+            edited = make(file, edited, change)?;
+        }
     }
     edited.insert_str(0, mark);
     Ok(edited)
+}
+
+/// All changes at once, so that the entries of a new file stand in the order in which kubectl writes them.
+fn fill(file: &str, text: String, mut want: Map<String, Value>, changes: &[Change]) -> Result<String, EditError> {
+    for change in changes {
+        wanted::make(&mut want, change, None)?;
+    }
+    if want.is_empty() {
+        return Ok(text);
+    }
+    want.entry("apiVersion").or_insert("v1".into());
+    want.entry("kind").or_insert("Config".into());
+    lead(file, text, &want)
 }
 
 fn make(file: &str, text: String, change: &Change) -> Result<String, EditError> {
@@ -145,10 +163,6 @@ fn make(file: &str, text: String, change: &Change) -> Result<String, EditError> 
     wanted::make(&mut want, change, value)?;
     if want == tree.root {
         return Ok(text);
-    }
-    if is_blank(&tree) {
-        want.entry("apiVersion").or_insert("v1".into());
-        want.entry("kind").or_insert("Config".into());
     }
     let restored = match (place, &memory) {
         (Some(range), Some(Value::String(raw))) if raw.contains("\r\n") == text.contains("\r\n") => {

@@ -50,6 +50,13 @@ clusters:
     certificate-authority-data: Q0E=
     server: https://127.0.0.1:6443
   name: prod
+contexts:
+- context:
+    cluster: prod
+    namespace: team
+    user: prod
+  name: prod
+current-context: prod
 kind: Config
 users:
 - name: prod
@@ -66,13 +73,6 @@ users:
       installHint: iam-bridge is not on PATH
       interactiveMode: Never
       provideClusterInfo: false
-contexts:
-- context:
-    cluster: prod
-    namespace: team
-    user: prod
-  name: prod
-current-context: prod
 ";
 
 #[test]

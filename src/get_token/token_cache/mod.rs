@@ -42,7 +42,7 @@ pub(super) struct TokenCache {
     is_usable: Cell<bool>,
     /// A token that is there and must not be given out again.
     passed_over: RefCell<Option<SecretString>>,
-    notes: RefCell<Vec<String>>,
+    warnings: RefCell<Vec<String>>,
 }
 
 /// The right to sign for everybody who waits; or, if it could not be had in time, the right to go on alone.
@@ -67,7 +67,7 @@ impl TokenCache {
             is_exec: cache.is_exec,
             is_usable: Cell::new(true),
             passed_over: RefCell::default(),
-            notes: RefCell::default(),
+            warnings: RefCell::default(),
         })
     }
 
@@ -113,7 +113,7 @@ impl TokenCache {
         let path = self.key.lock_in(&self.directory);
         Lock::wait(&path).unwrap_or_else(|fault| {
             if !fault.is_no_place() {
-                self.note(format!("lock file `{}` {fault}; going on without it; delete it", path.display()));
+                self.warn(format!("lock file `{}` {fault}; going on without it; delete it", path.display()));
             }
             None
         })
@@ -125,14 +125,14 @@ impl TokenCache {
         let Found { bytes, metadata } = match private_file::find(&path) {
             Ok(found) => found?,
             Err(fault) => {
-                self.note_bad(&path, &fault);
+                self.warn_of(&path, &fault);
                 return None;
             }
         };
         match Entry::parse(&bytes, &self.key) {
             Ok(entry) => entry.is_good(self.proof.as_deref(), now).then_some((entry, metadata)),
             Err(error) => {
-                self.note_bad(&path, &error);
+                self.warn_of(&path, &error);
                 None
             }
         }
@@ -146,7 +146,7 @@ impl TokenCache {
 
     fn outcome(&self, entry: Entry) -> Outcome {
         let signed = SignedToken { token: entry.token, expires_at: entry.expires_at };
-        Outcome { signed, notes: self.notes.take() }
+        Outcome { signed, notes: Vec::new(), warnings: self.warnings.take() }
     }
 
     fn file(&self) -> PathBuf {
@@ -163,18 +163,18 @@ impl TokenCache {
             Fault::Shared { .. } => format!("run `chmod 700 {directory}`, or name another with KUBECACHEDIR"),
             _ => "name another with --cache-dir or KUBECACHEDIR".to_owned(),
         };
-        self.note(format!("token cache directory `{directory}` {fault}; going on without it; {cure}"));
+        self.warn(format!("token cache directory `{directory}` {fault}; going on without it; {cure}"));
     }
 
-    fn note_bad(&self, path: &Path, why: &dyn std::fmt::Display) {
-        self.note(format!("cached token `{}` {why}; it is not used, a new one takes its place", path.display()));
+    fn warn_of(&self, path: &Path, why: &dyn std::fmt::Display) {
+        self.warn(format!("cached token `{}` {why}; it is not used, a new one takes its place", path.display()));
     }
 
     /// Each is said once.
-    fn note(&self, note: String) {
-        let mut notes = self.notes.borrow_mut();
-        if !notes.contains(&note) {
-            notes.push(note);
+    fn warn(&self, warning: String) {
+        let mut warnings = self.warnings.borrow_mut();
+        if !warnings.contains(&warning) {
+            warnings.push(warning);
         }
     }
 }
@@ -197,7 +197,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Keeps a token, if it may be kept; all that stood in the cache's way is in the notes.
+    /// Keeps a token, if it may be kept; yields all that stood in the cache's way.
     pub(super) fn keep(&self, signed: &SignedToken, keys: &Keys, now: UnixSeconds) -> Vec<String> {
         let cache = self.cache;
         if cache.is_usable.get() {
@@ -208,12 +208,12 @@ impl Turn<'_> {
             }
             match kept {
                 Err(fault) if !fault.is_no_place() => {
-                    cache.note(format!("the token cannot be kept: `{}` {fault}", cache.directory.display()));
+                    cache.warn(format!("the token cannot be kept: `{}` {fault}", cache.directory.display()));
                 }
                 Ok(_) | Err(_) => {}
             }
             listing::sweep(&cache.directory, now);
         }
-        cache.notes.take()
+        cache.warnings.take()
     }
 }

@@ -20,7 +20,7 @@ fn noted(command: &mut Command) -> String {
     let token = token(&said);
     assert!(token.len() > 200 && token.starts_with("k8s-aws-v1."), "{token}");
     assert_eq!(said.stderr.lines().count(), 1, "{}", said.stderr);
-    said.stderr.strip_prefix("note: ").unwrap_or_else(|| panic!("{}", said.stderr)).trim_end().to_owned()
+    said.stderr.strip_prefix("warning: ").unwrap_or_else(|| panic!("{}", said.stderr)).trim_end().to_owned()
 }
 
 fn is_root() -> bool {
