@@ -28,6 +28,7 @@ pub(super) struct Rig {
     pub(super) cluster: Cluster,
     pub(super) webhook: WebhookServer,
     config: Mutex<Config>,
+    applying: Mutex<()>,
 }
 
 /// The parts of the config file that tests add to.
@@ -53,7 +54,7 @@ impl Rig {
         let config = Config::default();
         let webhook = WebhookServer::start(CLUSTER_ID, &config.text(), &[]);
         let cluster = Cluster::start(binaries, &webhook.at("webhook.kubeconfig"));
-        Self { cluster, webhook, config: Mutex::new(config) }
+        Self { cluster, webhook, config: Mutex::new(config), applying: Mutex::default() }
     }
 
     /// A session of a role that STS knows, with a kubeconfig of the session's name whose exec plugin is get-token.
@@ -129,6 +130,8 @@ impl Rig {
 
     /// Applies manifests as the administrator.
     pub(super) fn apply(&self, manifests: &str) {
+        // One at a time: of two that create the same object, kubectl fails the later.
+        let _one = self.applying.lock().unwrap_or_else(PoisonError::into_inner);
         let file = self.webhook.at("manifests.yaml");
         fs::write(&file, manifests).unwrap();
         run_ok(self.cluster.as_user("admin").args(["apply", "--filename"]).arg(file));
