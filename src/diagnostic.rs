@@ -48,6 +48,21 @@ pub struct Diagnostic {
     pub cure: String,
 }
 
+impl Diagnostic {
+    /// A fault of a whole file, or of a place in it, that belongs to no key.
+    #[must_use]
+    pub fn keyless(
+        severity: Severity,
+        code: &'static str,
+        file: Option<Box<str>>,
+        at: Option<Position>,
+        what: String,
+        cure: &str,
+    ) -> Self {
+        Self { severity, code, file, at, key: String::new(), what, cure: cure.to_owned() }
+    }
+}
+
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(file) = &self.file {

@@ -138,6 +138,21 @@ pub fn open_to_read(path: &Path) -> Result<Option<File>, Fault> {
     }
 }
 
+/// Whether an open file still has its name: it may have been deleted or replaced meanwhile.
+///
+/// Windows: an open file keeps its name until it is closed, so it is asked whether any file has it.
+///
+/// # Errors
+/// The system's refusal.
+pub fn stands(file: &File, path: &Path) -> io::Result<bool> {
+    let open = file.metadata()?;
+    match path.symlink_metadata() {
+        Ok(named) => Ok(platform::is_same(&open, &named)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Makes the directories above a file that are missing, private ones; those that are there may be anybody's.
 ///
 /// Root makes no way to a file in a place of someone else, which would then hold a file that they cannot use.
@@ -168,6 +183,13 @@ pub fn directory(path: &Path) -> Result<(), Fault> {
     }
     platform::private_builder().create(&path).map_err(Fault::Io)?;
     if is_directory(&path)? { Ok(()) } else { Err(Fault::Io(io::ErrorKind::NotFound.into())) }
+}
+
+/// Whether a directory lies in a home that is not there: HOME may be a word for nowhere, and whoever has none gets none
+/// made.
+#[must_use]
+pub fn is_homeless(directory: &Path, home: Option<&Path>) -> bool {
+    home.is_some_and(|home| directory.starts_with(home) && !home.is_dir())
 }
 
 /// Whether a private directory is there. Looks only.
@@ -238,6 +260,10 @@ mod platform {
         if mode & 0o077 != 0 { Err(Fault::Shared { mode }) } else { Ok(()) }
     }
 
+    pub(super) fn is_same(one: &Metadata, other: &Metadata) -> bool {
+        (one.dev(), one.ino()) == (other.dev(), other.ino())
+    }
+
     pub(super) fn is_root() -> bool {
         rustix::process::geteuid().is_root()
     }
@@ -277,6 +303,10 @@ mod platform {
 
     pub(super) fn judge(_metadata: &Metadata) -> Result<(), Fault> {
         Ok(())
+    }
+
+    pub(super) fn is_same(_one: &Metadata, _other: &Metadata) -> bool {
+        true
     }
 
     pub(super) fn is_root() -> bool {

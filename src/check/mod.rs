@@ -175,5 +175,5 @@ fn other_format_of(document: &Document<'_>) -> Option<String> {
 
 fn whole(path: Option<&Path>, severity: Severity, code: &'static str, what: String, cure: &str) -> Diagnostic {
     let file = path.map(|path| path.display().to_string().into());
-    Diagnostic { severity, code, file, at: None, key: String::new(), what, cure: cure.to_owned() }
+    Diagnostic::keyless(severity, code, file, None, what, cure)
 }

@@ -74,7 +74,7 @@ pub(super) fn credentials(scene: &Scene<'_>, clock: &Clock) -> (Check, Option<Ke
         finding.warn("they are about to end", "log in again, or wait for new ones");
     }
     for note in &keys.notes {
-        if note.starts_with("no region is set") {
+        if note == get_token::REGION_IS_GUESSED {
             finding.warn(
                 note.clone(),
                 "add `--region R` with the cluster's region to the args of the exec entry, or set AWS_REGION",

@@ -86,13 +86,5 @@ fn position(line: usize, column: usize) -> Position {
 }
 
 fn fault(file: &str, at: Position, code: &'static str, what: String, cure: &str) -> Diagnostic {
-    Diagnostic {
-        severity: Severity::Error,
-        code,
-        file: Some(file.into()),
-        at: Some(at),
-        key: String::new(),
-        what,
-        cure: cure.to_owned(),
-    }
+    Diagnostic::keyless(Severity::Error, code, Some(file.into()), Some(at), what, cure)
 }

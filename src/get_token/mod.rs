@@ -23,8 +23,8 @@ pub use endpoint::{EndpointError, EndpointForm, StsEndpoint};
 pub use error::{GetTokenError, MfaFault, NoMetadata, RoleRefused};
 pub use exec_credential::{ApiVersion, RenderError, Shape, is_interactive, render};
 pub use keys::{
-    Caller, KeySource, Keys, Login, LoginState, Origin, Outlook, ProfileError, ProfileReport, caller,
-    load as load_keys, outlook, profile_report,
+    Caller, KeySource, Keys, Login, LoginState, Origin, Outlook, ProfileError, ProfileReport, REGION_IS_GUESSED,
+    caller, load as load_keys, outlook, profile_report,
 };
 pub use presign::{PresignError, SignedToken, presign, sign};
 pub use settings::{

@@ -219,15 +219,7 @@ fn check_list(file: &str, kind: Kind, list: Option<Node<'_>>) -> Result<(), Edit
 }
 
 pub(super) fn fault(file: &str, at: Position, code: &'static str, what: String, cure: &str) -> EditError {
-    EditError::Faults(vec![Diagnostic {
-        severity: Severity::Error,
-        code,
-        file: Some(file.into()),
-        at: Some(at),
-        key: String::new(),
-        what,
-        cure: cure.to_owned(),
-    }])
+    EditError::Faults(vec![Diagnostic::keyless(Severity::Error, code, Some(file.into()), Some(at), what, cure)])
 }
 
 fn value(node: Node<'_>) -> Value {

@@ -90,5 +90,5 @@ pub(super) fn unreadable(path: &Path, error: &io::Error) -> Diagnostic {
 
 fn fault(path: &Path, code: &'static str, what: String, cure: &str) -> Diagnostic {
     let file = Some(path.display().to_string().into());
-    Diagnostic { severity: Severity::Error, code, file, at: None, key: String::new(), what, cure: cure.to_owned() }
+    Diagnostic::keyless(Severity::Error, code, file, None, what, cure)
 }

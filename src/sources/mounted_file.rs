@@ -220,7 +220,7 @@ impl MountedFile {
     fn whole_file(&self, code: &'static str, what: String) -> Diagnostic {
         let file = Some(self.path.display().to_string().into());
         let cure = "write the whole file again".to_owned();
-        Diagnostic { severity: Severity::Error, code, file, at: None, key: String::new(), what, cure }
+        Diagnostic::keyless(Severity::Error, code, file, None, what, &cure)
     }
 
     fn lost_cluster_id(&self, reading: &Reading) -> bool {

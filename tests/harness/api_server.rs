@@ -2,7 +2,6 @@
 //!
 //! It knows the namespace `default`, which is enough for `kubectl get namespaces`.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,15 +10,12 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use iam_bridge::clock::Clock;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tokio_rustls::TlsAcceptor;
 
-use super::authority::Authority;
+use super::authority::{Authority, serve};
 
 /// It, on loopback; dropping it ends it.
 pub(crate) struct ApiServer {
@@ -51,7 +47,10 @@ impl ApiServer {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let desk = Arc::new(Desk { refuses, seen: Mutex::default() });
-        let task = tokio::spawn(serve(listener, tls, Arc::clone(&desk)));
+        let task = tokio::spawn(serve(listener, tls, {
+            let desk = Arc::clone(&desk);
+            move |request| answer(Arc::clone(&desk), request)
+        }));
         Self { address, ca_pem: authority.pem().to_owned(), desk, task }
     }
 
@@ -75,18 +74,7 @@ impl Drop for ApiServer {
     }
 }
 
-async fn serve(listener: TcpListener, tls: TlsAcceptor, desk: Arc<Desk>) {
-    while let Ok((stream, _)) = listener.accept().await {
-        let (tls, desk) = (tls.clone(), Arc::clone(&desk));
-        tokio::spawn(async move {
-            let stream = TokioIo::new(tls.accept(stream).await.ok()?);
-            let service = service_fn(move |request| answer(Arc::clone(&desk), request));
-            hyper::server::conn::http1::Builder::new().serve_connection(stream, service).await.ok()
-        });
-    }
-}
-
-async fn answer(desk: Arc<Desk>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(desk: Arc<Desk>, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let header = request.headers().get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let token = header.strip_prefix("Bearer ").unwrap_or_default().to_owned();
     let is_first = {
@@ -98,12 +86,12 @@ async fn answer(desk: Arc<Desk>, request: Request<Incoming>) -> Result<Response<
         next_second().await;
         let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 401,
             "reason": "Unauthorized", "message": "Unauthorized"});
-        return Ok(response(StatusCode::UNAUTHORIZED, &status));
+        return response(StatusCode::UNAUTHORIZED, &status);
     }
-    Ok(match document(request.uri().path()) {
+    match document(request.uri().path()) {
         Some(document) => response(StatusCode::OK, &document),
         None => response(StatusCode::NOT_FOUND, &json!({"kind": "Status", "apiVersion": "v1", "code": 404})),
-    })
+    }
 }
 
 /// Tokens signed in one second are equal: what comes after a refusal must be able to differ.

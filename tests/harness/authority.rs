@@ -1,11 +1,19 @@
-//! Certificates for tests: a CA, and leafs under it.
+//! TLS for tests: a CA with leafs under it, and a server of a few lines behind them.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 /// A CA of a test's own.
@@ -52,5 +60,24 @@ impl Authority {
             )
             .unwrap();
         TlsAcceptor::from(Arc::new(config))
+    }
+}
+
+/// Answers every request of every TLS connection by HTTP/1.1, until its task ends.
+pub(crate) async fn serve<A, F>(listener: TcpListener, tls: TlsAcceptor, answer: A)
+where
+    A: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+{
+    while let Ok((stream, _)) = listener.accept().await {
+        let (tls, answer) = (tls.clone(), answer.clone());
+        tokio::spawn(async move {
+            let stream = TokioIo::new(tls.accept(stream).await.ok()?);
+            let service = service_fn(move |request| {
+                let answer = answer(request);
+                async move { Ok::<_, Infallible>(answer.await) }
+            });
+            hyper::server::conn::http1::Builder::new().serve_connection(stream, service).await.ok()
+        });
     }
 }

@@ -2,7 +2,6 @@
 //!
 //! It answers `/version`, `SelfSubjectReview` and `SelfSubjectRulesReview`, and can be told to answer something else.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -12,8 +11,6 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use iam_bridge::aws::{Connector, Errand, Sts, StsSettings};
 use iam_bridge::clock::Clock;
 use iam_bridge::iam::{Partition, VerifiedIdentity};
@@ -23,9 +20,8 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tokio_rustls::TlsAcceptor;
 
-use super::authority::Authority;
+use super::authority::{Authority, serve};
 use super::aws::Aws;
 
 /// What it does besides, from now on.
@@ -81,7 +77,13 @@ impl ReviewServer {
             manners: Mutex::new(Manners { rules: 3, ..Manners::default() }),
             asked: Mutex::default(),
         });
-        let task = tokio::spawn(serve(listener, tls, Arc::clone(&desk)));
+        let task = tokio::spawn(serve(listener, tls, {
+            let desk = Arc::clone(&desk);
+            move |request| {
+                let desk = Arc::clone(&desk);
+                async move { desk.answer(&request).await }
+            }
+        }));
         Self { address, authority, desk, task }
     }
 
@@ -126,20 +128,6 @@ impl ReviewServer {
 impl Drop for ReviewServer {
     fn drop(&mut self) {
         self.task.abort();
-    }
-}
-
-async fn serve(listener: TcpListener, tls: TlsAcceptor, desk: Arc<Desk>) {
-    while let Ok((stream, _)) = listener.accept().await {
-        let (tls, desk) = (tls.clone(), Arc::clone(&desk));
-        tokio::spawn(async move {
-            let stream = TokioIo::new(tls.accept(stream).await.ok()?);
-            let service = service_fn(move |request| {
-                let desk = Arc::clone(&desk);
-                async move { Ok::<_, Infallible>(desk.answer(&request).await) }
-            });
-            hyper::server::conn::http1::Builder::new().serve_connection(stream, service).await.ok()
-        });
     }
 }
 

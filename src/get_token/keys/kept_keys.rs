@@ -96,8 +96,7 @@ impl<'s> KeptKeys<'s> {
     /// Keeps `keys`, if they are of a kind that is kept; what stood in the way is a note.
     pub(super) fn keep(&self, keys: &Credentials, descent: Descent<'_>, now: UnixSeconds) -> Option<String> {
         let bytes = Text::of(keys, descent, &self.key, now)?.render()?;
-        // Whoever has no home gets none made: HOME may be a word for nowhere.
-        if self.home.is_some_and(|home| self.directory.starts_with(home) && !home.is_dir()) {
+        if private_file::is_homeless(self.directory, self.home) {
             return None;
         }
         let written = private_file::directory(self.directory)

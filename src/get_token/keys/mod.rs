@@ -48,6 +48,9 @@ use providers::{Base, Providers};
 use role_chain::{Chain, First};
 use sts::Sts;
 
+/// The note of [`Keys`] that sign for the region of last resort because none is set.
+pub const REGION_IS_GUESSED: &str = "no region is set, signing for us-east-1; give --region or set AWS_REGION";
+
 /// Seconds a clock may be ahead of AWS's: STS refuses signatures from the future.
 const MOST_AHEAD: i64 = 5 * 60;
 
@@ -123,7 +126,7 @@ pub fn load(settings: &KeySettings, before_asking: &dyn Fn(), clock: &Clock) -> 
     };
     let found = search.run(&mut notes)?;
     if place.region.is_none() && found.endpoint.signing_region() == DEFAULT_REGION && !found.endpoint.is_configured() {
-        notes.push(format!("no region is set, signing for {DEFAULT_REGION}; give --region or set AWS_REGION"));
+        notes.push(REGION_IS_GUESSED.to_owned());
     }
     Ok(Keys {
         credentials: found.credentials,

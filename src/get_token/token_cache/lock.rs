@@ -66,16 +66,8 @@ pub(super) fn delete(path: &Path) -> bool {
         .is_ok_and(|file| file.try_lock().is_ok() && stands(&file, path) && std::fs::remove_file(path).is_ok())
 }
 
-/// Whether the open file still has its name.
-#[cfg(unix)]
+/// Whether the open file still has its name; no, when it cannot be told. On Windows it cannot be told which file has it: at
+/// worst two processes sign, and the later token stays.
 fn stands(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    let Ok((open, named)) = file.metadata().and_then(|open| Ok((open, path.symlink_metadata()?))) else { return false };
-    (open.dev(), open.ino()) == (named.dev(), named.ino())
-}
-
-/// Whether a file has the name; which one cannot be told there. At worst two processes sign, and the later token stays.
-#[cfg(not(unix))]
-fn stands(_file: &File, path: &Path) -> bool {
-    path.exists()
+    private_file::stands(file, path).unwrap_or_default()
 }

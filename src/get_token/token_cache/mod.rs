@@ -99,9 +99,7 @@ impl TokenCache {
         if !self.is_usable.get() {
             return false;
         }
-        // Whoever has no home gets none made: HOME may be a word for nowhere.
-        let is_home = |home: &PathBuf| self.directory.starts_with(home) && !home.is_dir();
-        if self.home.as_ref().is_some_and(is_home) {
+        if private_file::is_homeless(&self.directory, self.home.as_deref()) {
             self.is_usable.set(false);
         } else if let Err(fault) = private_file::directory(&self.directory) {
             self.give_up(&fault);

@@ -65,7 +65,7 @@ impl LockedFile {
         loop {
             let mut file = private_file::open(path)?;
             lock(began, || file.try_lock())?;
-            if is_at(&file, path)? {
+            if private_file::stands(&file, path)? {
                 let content = content(&mut file)?;
                 return Ok(Self { file, content });
             }
@@ -123,22 +123,4 @@ fn lock(began: Instant, attempt: impl Fn() -> Result<(), TryLockError>) -> Resul
             Err(TryLockError::WouldBlock) => thread::sleep(PAUSE),
         }
     }
-}
-
-/// Whether `file` is what stands at `path`.
-#[cfg(unix)]
-fn is_at(file: &File, path: &Path) -> io::Result<bool> {
-    use std::os::unix::fs::MetadataExt as _;
-    let ours = file.metadata()?;
-    match path.symlink_metadata() {
-        Ok(there) => Ok((there.dev(), there.ino()) == (ours.dev(), ours.ino())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-/// Whether `file` is what stands at `path`: there an open file is not deleted or replaced.
-#[cfg(not(unix))]
-fn is_at(_file: &File, _path: &Path) -> io::Result<bool> {
-    Ok(true)
 }
