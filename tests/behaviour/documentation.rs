@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use clap::CommandFactory;
 use iam_bridge::authenticator::Reason;
+use iam_bridge::config::flags::Flags;
 use serde_json::Value;
 
 use super::architecture::{files, files_ending, read};
@@ -91,6 +93,35 @@ fn every_command_of_the_documents_exists() {
 }
 
 /// Files that the documents link to or name are there, and so are the tests they call as witnesses.
+/// Every flag that a person's commands take stands in some document, by one of its names.
+#[test]
+fn every_flag_of_a_persons_commands_is_documented() {
+    let pages: String = documents().into_iter().map(|(_, text)| text).collect();
+    let stands = |name: &str| {
+        let flag = format!("--{name}");
+        let mut ends = pages
+            .match_indices(&flag)
+            .map(|(at, flag)| pages.get(at + flag.len()..).and_then(|rest| rest.chars().next()));
+        ends.any(|next| next.is_none_or(|next| next != '-' && !next.is_ascii_alphanumeric()))
+    };
+    let root = Flags::command();
+    let mut open: Vec<_> = ["get-token", "kubeconfig", "whoami", "doctor", "cache"]
+        .map(|name| root.find_subcommand(name).unwrap())
+        .to_vec();
+    let (mut seen, mut missing) = (0, Vec::new());
+    while let Some(command) = open.pop() {
+        open.extend(command.get_subcommands());
+        for flag in command.get_arguments().filter(|argument| argument.get_long().is_some()) {
+            seen += 1;
+            if !flag.get_long_and_visible_aliases().unwrap_or_default().into_iter().any(stands) {
+                missing.push(format!("{} {flag}", command.get_name()));
+            }
+        }
+    }
+    assert!(seen > 40, "{seen} flags");
+    assert_eq!(missing, [""; 0], "flags that no document names");
+}
+
 #[test]
 fn documents_point_at_things_that_exist() {
     let code: String = ["src", "tests"].into_iter().flat_map(files).map(read).collect();
