@@ -23,6 +23,7 @@ use iam_bridge::clock::Clock;
 use iam_bridge::demo::sts::{Principal, Sts};
 use iam_bridge::demo::{self, Webhook};
 use iam_bridge::get_token::{self, EndpointForm, StsEndpoint};
+use iam_bridge::iam::Partition;
 use iam_bridge::live::Live;
 use iam_bridge::server;
 use iam_bridge::sources;
@@ -50,11 +51,13 @@ fn cached_authenticate(bencher: Bencher<'_, '_>) {
     let (authenticator, _sources) = bench.runtime.block_on(async {
         let settings = demo::settings(bench.directory.path()).expect("settings");
         let metrics = Arc::new(Metrics::new().expect("metrics"));
-        let (chain, sources) = sources::start(&settings.sources, Arc::clone(&metrics)).await.expect("sources");
+        let (chain, sources) =
+            sources::start(&settings.sources, Arc::clone(&metrics), clock.clone()).await.expect("sources");
         let connector = Connector::fixed(bench.sts.address(), bench.sts.ca_pem()).expect("connector");
         let sts = Arc::new(aws::Sts::new(settings.sts, connector, clock.clone(), Arc::clone(&metrics)));
+        let nodes = aws::Ec2Names::new(settings.ec2, Partition::Aws, Live::fixed(None), Arc::clone(&metrics));
         let verifier = Verifier::new(settings.cache, sts, clock.clone(), metrics).expect("verifier");
-        (Authenticator::new(Live::fixed(settings.rules), verifier, chain), sources)
+        (Authenticator::new(Live::fixed(settings.rules), verifier, chain, nodes), sources)
     });
     let ask = || {
         let mut trail = Trail::default();

@@ -55,6 +55,11 @@ impl<T> Publisher<T> {
         self.0.send_replace(Arc::new(value));
     }
 
+    /// Replaces the value by one made of it. Writers that share the publisher lose nothing of one another.
+    pub fn update(&self, make: impl FnOnce(&T) -> T) {
+        self.0.send_modify(|value| *value = Arc::new(make(value)));
+    }
+
     /// Another reading end.
     #[must_use]
     pub fn subscribe(&self) -> Live<T> {

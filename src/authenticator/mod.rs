@@ -5,6 +5,7 @@ mod denial;
 mod flight;
 mod verifier;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use secrecy::SecretString;
@@ -13,10 +14,11 @@ pub use cache::{CacheSettings, Proof, Recall};
 pub use denial::{Denial, Reason};
 pub use verifier::Verifier;
 
+use crate::aws::{Ec2Names, NodeError};
 use crate::clock::{Moment, UnixSeconds};
-use crate::iam::VerifiedIdentity;
+use crate::iam::{VerifiedIdentity, is_instance_id};
 use crate::live::Live;
-use crate::mapping::{self, Chain, KubernetesUser, MappingError, NodeNames, Origin, SourceKind};
+use crate::mapping::{self, Chain, Choice, KubernetesUser, MappingError, NodeNames, Origin, SourceKind};
 use crate::token::{Token, TokenFingerprint, TokenRules};
 
 /// Carries callers across: parse, verify, choose, render.
@@ -24,7 +26,8 @@ use crate::token::{Token, TokenFingerprint, TokenRules};
 pub struct Authenticator {
     rules: Live<TokenRules>,
     verifier: Verifier,
-    chain: Chain,
+    chain: Live<Chain>,
+    nodes: Ec2Names,
 }
 
 /// What became known on the way, for the log: filled as far as the caller came.
@@ -47,8 +50,8 @@ pub struct Trail {
 impl Authenticator {
     /// From its parts.
     #[must_use]
-    pub const fn new(rules: Live<TokenRules>, verifier: Verifier, chain: Chain) -> Self {
-        Self { rules, verifier, chain }
+    pub const fn new(rules: Live<TokenRules>, verifier: Verifier, chain: Live<Chain>, nodes: Ec2Names) -> Self {
+        Self { rules, verifier, chain, nodes }
     }
 
     /// From a bearer token to a Kubernetes user: parse, verify, choose, render.
@@ -64,24 +67,36 @@ impl Authenticator {
         let rules = self.rules.now();
         let token = Token::parse(text, &rules, now.wall)?; // no network; also before a cache hit
         let proof = self.verifier.verify(&token, &rules, now, trail).await?; // memory, else STS
-        let user = self.user(proof.identity(), now.wall, trail); // the newest tables; cannot wait
+        let user = self.user(proof.identity(), now.wall, trail).await; // the newest tables; waits for EC2 alone
         self.verifier.settle(&proof, user.is_ok(), now); // people and strangers live apart
         Ok(user?)
     }
 
-    fn user(
+    async fn user(
         &self,
         identity: &VerifiedIdentity,
         now: UnixSeconds,
         trail: &mut Trail,
     ) -> Result<KubernetesUser, MappingError> {
-        let choice = trail.chosen(mapping::choose(&self.chain, identity, now)?);
-        choice.render(identity, &NodeNames::Unavailable)
+        let choice = trail.chosen(mapping::choose(&self.chain.now(), identity, now)?);
+        let names = self.node_names(&choice, identity).await;
+        choice.render(identity, &names)
+    }
+
+    /// Only if a template of the entry asks for it.
+    async fn node_names(&self, choice: &Choice, identity: &VerifiedIdentity) -> NodeNames {
+        let id = identity.session_name().filter(|name| choice.wants_node_name() && is_instance_id(name));
+        let Some(id) = id else { return NodeNames::Known(BTreeMap::new()) };
+        match self.nodes.name(id, identity.account_id()).await {
+            Ok(name) => NodeNames::Known(BTreeMap::from([(id.to_owned(), name)])),
+            Err(NodeError::NotVerified(_)) => NodeNames::Known(BTreeMap::new()),
+            Err(NodeError::Unavailable(_)) => NodeNames::Unavailable,
+        }
     }
 }
 
 impl Trail {
-    fn chosen(&mut self, choice: mapping::Choice) -> mapping::Choice {
+    fn chosen(&mut self, choice: Choice) -> Choice {
         self.source = Some(choice.source());
         self.origin = Some(choice.origin().clone());
         self.entry_reason = choice.reason().map(str::to_owned);

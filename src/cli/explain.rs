@@ -74,7 +74,8 @@ async fn walk(
 ) -> Result<Explanation, Box<dyn Error>> {
     let metrics = Arc::new(Metrics::new()?);
     let settings = resolved.settings;
-    let (chain, _sources) = sources::start(&settings.sources, Arc::clone(&metrics)).await?;
+    let (chain, _sources) = sources::start(&settings.sources, Arc::clone(&metrics), Clock::system()).await?;
+    let chain = chain.now();
     let names = NodeNames::Unavailable;
     if is_token {
         let asking = Asking {

@@ -15,10 +15,11 @@ use super::judge::{From, Judge};
 pub use super::later::LaterSettings;
 use super::{flags, later};
 use crate::authenticator::CacheSettings;
-use crate::aws::{ConnectorSettings, StsSettings};
+use crate::aws::{ConnectorSettings, Ec2Settings, StsSettings};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::document::{self, Faults, Place};
 use crate::iam::Partition;
+use crate::kubernetes::ClusterAccess;
 use crate::mapping::{ScrubbedAccounts, SourceKind};
 use crate::server::{Limits, Settings};
 use crate::sources::keys::{self, KeySettings};
@@ -113,6 +114,10 @@ pub fn resolve(
         backend_modes: modes,
         config_file: global.config.clone().or_else(|| file.map(|file| PathBuf::from(&*file.name))),
         backend_mode_file: text_of(&server.dynamic_backend_mode_path).map(PathBuf::from),
+        dynamic_file: text_of(&server.dynamic_file_path).map(PathBuf::from),
+        dynamic_user_id_strict: server.dynamic_file_user_id_strict.is_some_and(|given| given.value),
+        cluster: cluster(typed, &server),
+        reports: true,
         partition,
         role_paths: key_settings.role_paths,
         sso_roles: gates.sso_role_match,
@@ -138,6 +143,15 @@ pub fn resolve(
             later,
         }),
         _ => Err(list),
+    }
+}
+
+/// Where the API server is, for the sources that live there.
+fn cluster(typed: &flags::Server, server: &ServerKeys) -> ClusterAccess {
+    ClusterAccess {
+        kubeconfig: typed.kubeconfig.clone().or_else(|| text_of(&server.kubeconfig).map(PathBuf::from)),
+        context: None,
+        master: typed.master.clone().or_else(|| text_of(&server.master)),
     }
 }
 
@@ -265,6 +279,7 @@ fn rest(
         sts,
         cache,
         sources,
+        ec2: Ec2Settings::default(),
         address: SocketAddr::new(ip, port),
         hostname: typed.hostname.clone().or_else(|| text_of(&server.hostname)).unwrap_or_else(|| HOSTNAME.to_owned()),
         state_dir: path(&typed.state_dir, &server.state_dir, STATE_DIR),

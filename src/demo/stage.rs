@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::sts::{self, Principal, Sts};
 use super::webhook::{Answer, Webhook, WebhookError};
 use crate::authenticator::CacheSettings;
-use crate::aws::{Connector, ConnectorError, ImdsSettings, StsSettings};
+use crate::aws::{Connector, ConnectorError, Ec2Settings, ImdsSettings, StsSettings};
 use crate::clock::{Clock, UnixSeconds};
 use crate::get_token::{self, EndpointError, EndpointForm, PresignError, StsEndpoint};
 use crate::iam::Partition;
@@ -218,6 +218,7 @@ pub fn settings(folder: &Path) -> Result<Settings, DemoError> {
             max_entries: 1_000,
         },
         sources: SourceSettings::mounted_file(config_file(folder)),
+        ec2: Ec2Settings::default(),
         address: loopback,
         hostname: HOST.to_owned(),
         state_dir: folder.to_owned(),

@@ -1,14 +1,26 @@
-//! The Kubernetes API as a client sees it: contexts of a kubeconfig, and the reviews that say who one is.
+//! The Kubernetes API as a client sees it.
 //!
 //! ```text
-//! KubeconfigFiles ─context─▶ Context ─Client::new(+ token)─▶ /version, SelfSubjectReview, SelfSubjectRulesReview
+//! for a person: KubeconfigFiles ─context─▶ Context ─Client::new(+ token)─▶ /version, SelfSubjectReview, …RulesReview
+//! for a server: ClusterAccess ─connect─▶ kube::Client ─▶ watch (list, then changes) · Events · Candidate (Lease)
 //! ```
 //!
-//! Whatever else the kubeconfig's user can prove itself with stays unused: a client has the one token it was given.
+//! A person's client has the one token it was given, whatever else the kubeconfig's user could prove itself with; a
+//! server's has all of it.
 
 mod client;
+mod cluster_access;
 mod context;
+mod events;
+mod iam_identity_mapping;
+mod lease;
 mod transport;
+mod watch;
 
 pub use client::{Client, KubernetesError, Permissions, Subject};
+pub use cluster_access::{AccessError, ClusterAccess, connect};
 pub use context::{Context, ContextError, ExecEntry, KubeconfigFiles};
+pub use events::{EventKind, Events};
+pub use iam_identity_mapping::{IAMIdentityMapping, IamIdentityMappingSpec, IamIdentityMappingStatus};
+pub use lease::Candidate;
+pub use watch::{WatchEvent, WatchFault, watch};

@@ -47,7 +47,7 @@ use rotation::Rotation;
 use routes::{Health, Webhook};
 
 use crate::authenticator::{Authenticator, Verifier};
-use crate::aws::{self, Connector, ImdsSettings, Sts};
+use crate::aws::{self, Connector, Ec2Names, ImdsSettings, Sts};
 use crate::clock::{Clock, UnixSeconds};
 use crate::live::{Publisher, live};
 use crate::sources::{self, SourceError, Sources};
@@ -142,7 +142,7 @@ pub fn init(init: &Init, now: UnixSeconds) -> Result<Vec<PathBuf>, CertificateEr
     Ok(made.into_iter().filter(|path| path.exists()).chain([init.kubeconfig.clone()]).collect())
 }
 
-/// Starts everything and returns once the TLS listener accepts and every source has published once.
+/// Starts everything and returns once the TLS listener accepts and the sources of files have been read.
 ///
 /// `connector` is how STS is reached: an argument, so that no setting can name the tests' one.
 ///
@@ -171,7 +171,7 @@ pub async fn start(settings: Settings, connector: Connector, clock: Clock) -> Re
         Arc::clone(&metrics),
     )?;
 
-    let (chain, sources) = sources::start(&settings.sources, Arc::clone(&metrics)).await?;
+    let (chain, sources) = sources::start(&settings.sources, Arc::clone(&metrics), clock.clone()).await?;
     if !settings.kubeconfig_pregenerated {
         write_kubeconfig(&settings.generate_kubeconfig, &place, &ca_pem, &settings.hostname, address.port())?;
         tracing::info!(path = %settings.generate_kubeconfig.display(), "wrote the webhook kubeconfig");
@@ -182,6 +182,8 @@ pub async fn start(settings: Settings, connector: Connector, clock: Clock) -> Re
     tasks.spawn(load_roots(Arc::clone(&sts), end.clone()));
     let verifier = Verifier::new(settings.cache, sts, clock.clone(), Arc::clone(&metrics))
         .map_err(|_unspecified| StartError::Random)?;
+    let (region_publisher, region) = live(settings.ec2.region.clone());
+    let nodes = Ec2Names::new(settings.ec2, settings.rules.partition, region, Arc::clone(&metrics));
     let readiness = Readiness { sources: sources.state(), certificate_faults: rotated.faults, end: end.clone() };
     let (here, on_health) = if settings.metrics_on_health { (None, Some(&metrics)) } else { (Some(&metrics), None) };
     let health = Health { metrics: on_health.cloned(), readiness: readiness.clone() };
@@ -189,7 +191,7 @@ pub async fn start(settings: Settings, connector: Connector, clock: Clock) -> Re
         metrics: here.cloned(),
         readiness,
         review: Review {
-            authenticator: Authenticator::new(rules, verifier, chain),
+            authenticator: Authenticator::new(rules, verifier, chain, nodes),
             clock,
             metrics: Arc::clone(&metrics),
             records: Arc::clone(&records),
@@ -208,7 +210,7 @@ pub async fn start(settings: Settings, connector: Connector, clock: Clock) -> Re
         );
     }
     tasks.spawn(rotation.run(limits, Arc::clone(&reload), end.clone()));
-    tasks.spawn(learn_region(settings.metadata, settings.rules, rules_publisher, end.clone()));
+    tasks.spawn(learn_region(settings.metadata, settings.rules, rules_publisher, region_publisher, end.clone()));
     let listener = Listener { socket, tls: Some((rotated.tls, metrics)), limits, end: end.clone() };
     tasks.spawn(listener.run(Arc::new(webhook)));
     tracing::info!(address = %address, "listening for token reviews");
@@ -306,6 +308,7 @@ async fn learn_region(
     metadata: ImdsSettings,
     rules: TokenRules,
     publisher: Publisher<TokenRules>,
+    region_publisher: Publisher<Option<String>>,
     end: CancellationToken,
 ) {
     let learnt = tokio::select! {
@@ -315,6 +318,7 @@ async fn learn_region(
     match learnt {
         Some(region) => {
             tracing::info!(region, "learnt the instance region");
+            region_publisher.update(|named| named.clone().or_else(|| Some(region.clone())));
             publisher.publish(TokenRules { instance_region: Some(region), ..rules });
         }
         None => tracing::info!("no instance region: the metadata service did not answer"),

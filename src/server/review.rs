@@ -131,6 +131,7 @@ impl Review {
         let (label, reason, response) = match verdict {
             Verdict::User(user, audiences) => {
                 log_granted(asked, user, identity, trail);
+                trail.source.into_iter().for_each(|source| self.metrics.source_used(source.as_str()));
                 let body = token_review::success(user, audiences, asked.version);
                 ("success", None, json(StatusCode::OK, body))
             }

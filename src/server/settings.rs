@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::authenticator::CacheSettings;
-use crate::aws::{ImdsSettings, StsSettings};
+use crate::aws::{Ec2Settings, ImdsSettings, StsSettings};
 use crate::sources::SourceSettings;
 use crate::token::TokenRules;
 
@@ -20,6 +20,8 @@ pub struct Settings {
     pub cache: CacheSettings,
     /// `server.backendMode`, the config file, scrubbed accounts: what [`crate::sources::start`] takes.
     pub sources: SourceSettings,
+    /// `server.ec2*`, `server.nodeName`.
+    pub ec2: Ec2Settings,
     /// `server.address` and `server.port`; port 0 takes a free one.
     pub address: SocketAddr,
     /// `server.hostname`.

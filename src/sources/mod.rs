@@ -1,41 +1,53 @@
 //! Where mappings come from.
 //!
-//! [`start`] is one match over [`SourceKind`]: it starts each source of `server.backendMode`, waits for its first
-//! table and yields the [`Chain`] that requests read. A source publishes an immutable table whenever its input
-//! changes; **a fault keeps the old one**, is logged once with file, line and column, and shows in [`SourcesState`].
+//! [`start`] starts each source of `server.backendMode` and yields the [`Chain`] that requests read. What is read from
+//! files is there when it returns; what comes from a network joins when it can, and delays nothing. A source publishes
+//! an immutable table whenever its input changes; **a fault keeps the old one**, is logged once with its place, and
+//! shows in [`SourcesState`].
 //!
 //! ```text
-//! file ──WatchedFile──▶ bytes ──document::parse──▶ tree ──keys──▶ entries ──▶ MappingTable ──publish──▶ Chain
+//! config file ─mounted_file─┐                       ┌─backend_mode: a file that changes the list
+//! JSON file ──dynamic_file──┤──Outlet──▶ MappingTable ──Fleet──▶ Chain
+//! aws-auth ───config_map────┤          ▲
+//! objects ────crd───────────┘          └── keys: text ──document──▶ tree ──▶ entries
 //! ```
 //!
-//! [`keys`] holds the parsers of the mapping, deny, reserved-prefix and backendMode keys; `config` and `check` call
-//! the same ones.
+//! [`keys`] holds the parsers of all of these formats; `config`, `check`, `add` and `explain` call the same ones.
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+mod backend_mode;
+mod config_map;
+mod crd;
+mod crd_status;
+mod dynamic_file;
 mod file_text;
+mod fleet;
 pub mod keys;
 mod mounted_file;
+mod outlet;
 mod watched_file;
 
 pub use file_text::{FileText, format_of, read_regular};
-
 pub use mounted_file::{FirstReading, Reading};
 
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::Clock;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::iam::Partition;
-use crate::live::{Live, live};
-use crate::mapping::{
-    Chain, DenyList, MappingTable, ReservedPrefixes, RolePaths, ScrubbedAccounts, SourceKind, TableSettings,
-};
+use crate::kubernetes::ClusterAccess;
+use crate::live::{Live, Publisher, live};
+use crate::mapping::{Chain, DenyList, ReservedPrefixes, RolePaths, ScrubbedAccounts, SourceKind};
 use crate::telemetry::Metrics;
+use fleet::{Fleet, Ground};
 use keys::KeySettings;
 use mounted_file::{MountedFile, Outlets};
+use outlet::{Board, Outlet};
 
 /// What the sources need to start.
 #[derive(Clone, Debug)]
@@ -44,15 +56,23 @@ pub struct SourceSettings {
     pub backend_modes: Vec<SourceKind>,
     /// The server's config file, which [`SourceKind::MountedFile`] re-reads; absent when all came from flags.
     pub config_file: Option<PathBuf>,
-    /// `server.dynamicBackendModePath`; no version can follow it yet, so the start refuses it.
+    /// `server.dynamicBackendModePath`: a file that changes the list of sources while the server runs.
     pub backend_mode_file: Option<PathBuf>,
+    /// `server.dynamicfilepath`, which [`SourceKind::DynamicFile`] follows.
+    pub dynamic_file: Option<PathBuf>,
+    /// `server.dynamicfileUserIDStrict`: entries of the dynamic file are looked up by their `userid`.
+    pub dynamic_user_id_strict: bool,
+    /// `server.kubeconfig`, `server.master`: where the API server is, for the sources that live there.
+    pub cluster: ClusterAccess,
+    /// Whether faults and successes are told to the API server too: Events, statuses of `iamidentitymappings`.
+    pub reports: bool,
     /// `server.partition`: account lists match only in it.
     pub partition: Partition,
     /// `server.rolePaths`.
     pub role_paths: RolePaths,
     /// Feature gate `SSORoleMatch`: `false` loads SSO entries and never matches them.
     pub sso_roles: bool,
-    /// How an unknown key counts when the file is read again: `--strict-config` makes it an error.
+    /// How an unknown key counts when a file is read again: `--strict-config` makes it an error.
     pub unknown_keys: Severity,
     /// `server.scrubbedAccounts`.
     pub scrubbed: ScrubbedAccounts,
@@ -64,20 +84,17 @@ pub struct SourceSettings {
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// Modes of `server.backendMode` that this version cannot run yet.
-    #[error("backend mode {0} is not available in this version; use MountedFile")]
+    #[error("backend mode {0} is not available in this version; use MountedFile, EKSConfigMap, CRD or DynamicFile")]
     NotAvailable(String),
     /// The config file's mapping, deny or reserved-prefix keys are bad.
     #[error("the config file has {} fault(s)", .0.len())]
     Faults(Vec<Diagnostic>),
-    /// `server.dynamicBackendModePath`: the file would choose the sources while the server runs.
-    #[error("server.dynamicBackendModePath `{}` is not available in this version; remove it", .0.display())]
-    NoModeFile(PathBuf),
 }
 
 /// How the sources stand; for `/readyz`.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct SourcesState {
-    /// One a source, in `backendMode` order.
+    /// Those that requests ask, in `backendMode` order; behind them those that wait for their first table.
     pub sources: Vec<SourceState>,
 }
 
@@ -86,77 +103,101 @@ pub struct SourcesState {
 pub struct SourceState {
     /// Which.
     pub kind: SourceKind,
+    /// Whether requests ask it: not before a changed list is in force.
+    pub asked: bool,
     /// Whether it has published a table.
     pub published: bool,
     /// Why its newest input is not served; absent when it is.
     pub fault: Option<String>,
 }
 
+impl SourceState {
+    /// Whether it has read its input for the first time, with whatever success.
+    #[must_use]
+    pub const fn is_settled(&self) -> bool {
+        self.published || self.fault.is_some()
+    }
+}
+
 impl SourcesState {
-    /// Whether every source has published once. A later fault does not end readiness.
+    /// Whether every source that is asked has published once. A later fault does not end readiness.
     #[must_use]
     pub fn ready(&self) -> bool {
-        self.sources.iter().all(|source| source.published)
+        self.sources.iter().filter(|source| source.asked).all(|source| source.published)
     }
 }
 
 /// The running sources. Dropping it ends their tasks; the chain then keeps its last tables.
 #[derive(Debug)]
 pub struct Sources {
-    reload: Arc<Notify>,
+    reload: Publisher<u64>,
     state: Live<SourcesState>,
     cancel: CancellationToken,
     /// Ends the tasks when it is dropped.
     _tasks: JoinSet<()>,
 }
 
-/// Starts every source of `settings.backend_modes` and waits until each has published or failed to read its input.
+/// Starts every source of `settings.backend_modes` and returns once those of files have been read.
 ///
 /// # Errors
-/// [`SourceError`]: a mode that does not exist yet, or bad keys at start. A file that cannot be *read* at start is
-/// no error: that source is not ready until it can.
-pub async fn start(settings: &SourceSettings, metrics: Arc<Metrics>) -> Result<(Chain, Sources), SourceError> {
-    refuse_what_is_to_come(settings)?;
-    let table = TableSettings { source: SourceKind::MountedFile, partition: settings.partition };
-    let (table, tables) = live(MappingTable::empty(table));
+/// [`SourceError`]: a mode that does not exist yet, or bad keys of the config file. An input that cannot be read at
+/// start is no error: that source is not ready until it can.
+pub async fn start(
+    settings: &SourceSettings,
+    metrics: Arc<Metrics>,
+    clock: Clock,
+) -> Result<(Live<Chain>, Sources), SourceError> {
+    refuse_what_is_to_come(&settings.backend_modes)?;
+    let (reload, reloads) = live(0);
+    let board = Board::new();
+    let ground = Ground { settings: Arc::new(settings.clone()), board, metrics, clock, reload: reloads };
     let (deny, deny_list) = live(DenyList::default());
     let (reserved, prefixes) = live(ReservedPrefixes::default());
-    let published = settings.config_file.is_none();
-    let first = SourceState { kind: SourceKind::MountedFile, published, fault: None };
-    let (state, states) = live(SourcesState { sources: vec![first] });
-    let (reload, cancel, mut tasks) = (Arc::new(Notify::new()), CancellationToken::new(), JoinSet::new());
+    let (mut outlet, mounted) =
+        Outlet::new(ground.table_settings(SourceKind::MountedFile), &ground.board, &ground.metrics);
+    let chain = Chain { deny: deny_list, reserved: prefixes, tables: Vec::new(), scrubbed: settings.scrubbed.clone() };
+    let (chain, chains) = live(chain);
+    let (state, cancel, mut tasks) = (ground.board.subscribe(), CancellationToken::new(), JoinSet::new());
+    ground.board.ask(&settings.backend_modes);
     if let Some(path) = &settings.config_file {
-        let outlets = Outlets { table, deny, reserved, state, metrics };
-        let keys = settings.key_settings();
-        let started = MountedFile::start(path, keys, settings.first_reading.take(), outlets).await;
+        let outlets = Outlets { outlet, deny, reserved };
+        let started = MountedFile::start(path, settings.key_settings(), settings.first_reading.take(), outlets).await;
         let (source, file) = started.map_err(SourceError::Faults)?;
-        tasks.spawn(source.run(file, Arc::clone(&reload), cancel.clone()));
+        tasks.spawn(source.run(file, ground.reload.clone(), cancel.clone()));
+    } else {
+        outlet.recover_without_input();
     }
-    let scrubbed = settings.scrubbed.clone();
-    let chain = Chain { deny: deny_list, reserved: prefixes, tables: vec![tables], scrubbed };
-    Ok((chain, Sources { reload, state: states, cancel, _tasks: tasks }))
+    let mut fleet = Fleet::new(ground, mounted, chain);
+    fleet.launch(&settings.backend_modes).await;
+    let until = cancel.clone();
+    match settings.backend_mode_file.clone() {
+        Some(path) => {
+            let file = backend_mode::launch(&mut fleet, &path).await;
+            tasks.spawn(async move {
+                until.run_until_cancelled(Box::pin(backend_mode::follow(fleet, file))).await.unwrap_or(());
+            });
+        }
+        None => {
+            tasks.spawn(async move {
+                until.cancelled().await;
+                drop(fleet);
+            });
+        }
+    }
+    Ok((chains, Sources { reload, state, cancel, _tasks: tasks }))
 }
 
-fn refuse_what_is_to_come(settings: &SourceSettings) -> Result<(), SourceError> {
-    let to_come: Vec<&str> = settings
-        .backend_modes
-        .iter()
-        .filter_map(|kind| match kind {
-            SourceKind::MountedFile => None,
-            SourceKind::AccessEntry
-            | SourceKind::AccessEntryFile
-            | SourceKind::Crd
-            | SourceKind::DynamicFile
-            | SourceKind::EksAccessEntries
-            | SourceKind::EksConfigMap => Some(kind.as_str()),
-        })
-        .collect();
-    if !to_come.is_empty() {
-        return Err(SourceError::NotAvailable(to_come.join(", ")));
-    }
-    match &settings.backend_mode_file {
-        Some(path) => Err(SourceError::NoModeFile(path.clone())),
-        None => Ok(()),
+fn refuse_what_is_to_come(modes: &[SourceKind]) -> Result<(), SourceError> {
+    let to_come: Vec<&str> = modes.iter().filter(|kind| !is_available(**kind)).map(|kind| kind.as_str()).collect();
+    if to_come.is_empty() { Ok(()) } else { Err(SourceError::NotAvailable(to_come.join(", "))) }
+}
+
+/// Whether this version runs the source.
+#[must_use]
+pub const fn is_available(kind: SourceKind) -> bool {
+    match kind {
+        SourceKind::Crd | SourceKind::DynamicFile | SourceKind::EksConfigMap | SourceKind::MountedFile => true,
+        SourceKind::AccessEntry | SourceKind::AccessEntryFile | SourceKind::EksAccessEntries => false,
     }
 }
 
@@ -168,6 +209,10 @@ impl SourceSettings {
             backend_modes: vec![SourceKind::MountedFile],
             config_file: Some(path),
             backend_mode_file: None,
+            dynamic_file: None,
+            dynamic_user_id_strict: false,
+            cluster: ClusterAccess::default(),
+            reports: true,
             partition: Partition::Aws,
             role_paths: RolePaths::default(),
             sso_roles: true,
@@ -177,7 +222,7 @@ impl SourceSettings {
         }
     }
 
-    /// What judging the file's keys depends on.
+    /// What judging the keys of files and objects depends on.
     #[must_use]
     pub const fn key_settings(&self) -> KeySettings {
         KeySettings {
@@ -192,13 +237,22 @@ impl SourceSettings {
 impl Sources {
     /// Re-reads every input now, as SIGHUP asks. Does not wait.
     pub fn reload(&self) {
-        self.reload.notify_one();
+        self.reload.update(|times| times.wrapping_add(1));
     }
 
     /// How they stand, always the newest.
     #[must_use]
     pub fn state(&self) -> Live<SourcesState> {
         self.state.clone()
+    }
+
+    /// Waits until every source has read its input for the first time, with whatever success, at most `limit`.
+    pub async fn first_tables(&self, limit: Duration) -> Arc<SourcesState> {
+        let mut state = self.state.clone();
+        let settled =
+            async { while !state.now().sources.iter().all(SourceState::is_settled) && state.changed().await {} };
+        let _in_time = timeout(limit, settled).await;
+        self.state.now()
     }
 
     /// Ends the tasks; the chain keeps its last tables.

@@ -1,25 +1,23 @@
 //! `server.mapRoles`, `mapUsers`, `mapAccounts`, `deny`, `reservedPrefixConfig` of the config file, re-read on change.
 //!
-//! A bad or missing file keeps the last good tables; its fault is logged once, counted, and stands in the state. The
-//! deny list and the prefixes are re-read whatever `backendMode` says.
+//! A bad or missing file keeps the last good tables. The deny list and the prefixes are re-read whatever `backendMode`
+//! says.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::file_text::{FileText, format_of, unreadable};
 use super::keys::{self, KeySettings, Mappings};
+use super::outlet::Outlet;
 use super::watched_file::{Digest, Look, WatchedFile};
-use super::{SourceState, SourcesState};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::document::{self, Faults, Format, Node, Place, Value};
-use crate::live::Publisher;
-use crate::mapping::{DenyList, MappingTable, ReservedPrefixes, SourceKind};
-use crate::telemetry::Metrics;
+use crate::live::{Live, Publisher};
+use crate::mapping::{DenyList, ReservedPrefixes, SourceKind};
 
 /// Keys under `server` that are applied while the server runs; any other needs a restart.
 const APPLIED: &[&str] = &["mapRoles", "mapUsers", "mapAccounts", "deny", "reservedPrefixConfig"];
@@ -121,11 +119,9 @@ fn hash(node: Node<'_>) -> u64 {
 /// Where the source publishes.
 #[derive(Debug)]
 pub(super) struct Outlets {
-    pub(super) table: Publisher<MappingTable>,
+    pub(super) outlet: Outlet,
     pub(super) deny: Publisher<DenyList>,
     pub(super) reserved: Publisher<ReservedPrefixes>,
-    pub(super) state: Publisher<SourcesState>,
-    pub(super) metrics: Arc<Metrics>,
 }
 
 /// The running source.
@@ -140,7 +136,6 @@ pub(super) struct MountedFile {
     /// `others` when the server started, and when a change was last told.
     started_with: Option<BTreeMap<String, u64>>,
     told: Option<BTreeMap<String, u64>>,
-    fault: Option<String>,
 }
 
 impl MountedFile {
@@ -155,16 +150,8 @@ impl MountedFile {
         outlets: Outlets,
     ) -> Result<(Self, WatchedFile), Vec<Diagnostic>> {
         let format = format_of(path).map_err(|fault| vec![fault])?;
-        let mut source = Self {
-            path: path.to_owned(),
-            format,
-            settings,
-            outlets,
-            served: None,
-            started_with: None,
-            told: None,
-            fault: None,
-        };
+        let mut source =
+            Self { path: path.to_owned(), format, settings, outlets, served: None, started_with: None, told: None };
         let mut file = WatchedFile::new(path);
         match (file.look_once(true).await, first) {
             (Look::Changed(_, digest), Some(first)) if first.digest == digest => source.publish(first),
@@ -176,7 +163,7 @@ impl MountedFile {
                 if let Some(first) = first {
                     source.publish(first);
                 }
-                source.fail(&[unreadable(&source.path, &error)]);
+                source.outlets.outlet.fail_with(&[unreadable(&source.path, &error)]);
             }
             (Look::Same, _) => {}
         }
@@ -184,24 +171,28 @@ impl MountedFile {
     }
 
     /// Follows the file until it is cancelled.
-    pub(super) async fn run(mut self, mut file: WatchedFile, reload: Arc<Notify>, cancel: CancellationToken) {
+    pub(super) async fn run(mut self, mut file: WatchedFile, mut reload: Live<u64>, cancel: CancellationToken) {
         loop {
             let must_read = tokio::select! {
                 () = cancel.cancelled() => return,
-                () = reload.notified() => true,
+                true = reload.changed() => true,
                 must_read = file.rung() => must_read,
             };
             match file.look(must_read).await {
                 Look::Same => {}
-                Look::Failed(error) => self.fail(&[unreadable(&self.path, &error)]),
-                Look::Changed(_, digest) if self.served == Some(digest) => self.recover(),
+                Look::Failed(error) => {
+                    self.outlets.outlet.fail_with(&[unreadable(&self.path, &error)]);
+                }
+                Look::Changed(_, digest) if self.served == Some(digest) => self.outlets.outlet.recover(),
                 Look::Changed(bytes, _) => match self.parse(bytes).await {
                     Ok(reading) if self.lost_cluster_id(&reading) => {
                         let what = "clusterID is gone, so the file looks half-written".to_owned();
-                        self.fail(&[self.whole_file("cluster-id-gone", what)]);
+                        self.outlets.outlet.fail_with(&[self.whole_file("cluster-id-gone", what)]);
                     }
                     Ok(reading) => self.publish(reading),
-                    Err(faults) => self.fail(&faults),
+                    Err(faults) => {
+                        self.outlets.outlet.fail_with(&faults);
+                    }
                 },
             }
         }
@@ -230,50 +221,14 @@ impl MountedFile {
 
     fn publish(&mut self, reading: Reading) {
         let Mappings { deny, reserved, table } = reading.mappings;
-        let entries = table.len();
         // A new deny must not come later than a new entry.
         self.outlets.deny.publish(deny);
         self.outlets.reserved.publish(reserved);
-        self.outlets.table.publish(table);
-        for warning in &reading.warnings {
-            tracing::warn!(mapping.source = SOURCE, "{warning}");
-        }
-        tracing::info!(mapping.source = SOURCE, mapping.origin = %self.path.display(), entries, "mappings loaded");
+        self.outlets.outlet.tell(&reading.warnings);
+        self.outlets.outlet.publish(table, &self.path.display());
+        self.outlets.outlet.recover();
         self.served = Some(reading.digest);
-        self.outlets.metrics.source_loaded(SOURCE, entries);
         self.tell_others(reading.others);
-        self.recover();
-    }
-
-    /// The newest content is served (again).
-    fn recover(&mut self) {
-        if self.fault.take().is_some() {
-            tracing::info!(mapping.source = SOURCE, mapping.origin = %self.path.display(), "the file is good again");
-        }
-        self.outlets.metrics.source_stale(SOURCE, false);
-        self.publish_state();
-    }
-
-    /// Keeps what is served. The log has one line for a fault, however often it is seen.
-    fn fail(&mut self, faults: &[Diagnostic]) {
-        let errors = || faults.iter().filter(|fault| fault.severity == Severity::Error);
-        let more = errors().count().saturating_sub(1);
-        let first = errors().next().map_or_else(|| "the file cannot be used".to_owned(), Diagnostic::to_string);
-        let told = if more > 0 { format!("{first} (and {more} more)") } else { first };
-        self.outlets.metrics.source_failed(SOURCE);
-        self.outlets.metrics.source_stale(SOURCE, true);
-        if self.fault.as_deref() != Some(&told) {
-            let kept = if self.served.is_some() { "the last good mappings stay" } else { "there are no mappings yet" };
-            tracing::error!(mapping.source = SOURCE, error = %told, "config file is not used: {kept}");
-        }
-        self.fault = Some(told);
-        self.publish_state();
-    }
-
-    fn publish_state(&self) {
-        let published = self.served.is_some();
-        let state = SourceState { kind: SourceKind::MountedFile, published, fault: self.fault.clone() };
-        self.outlets.state.publish(SourcesState { sources: vec![state] });
     }
 
     /// Says which other keys differ from those the server runs with.

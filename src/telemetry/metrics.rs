@@ -4,6 +4,8 @@
 //! closed sets, never from a caller's text. What a review touches is resolved once, so that an observation is a
 //! few atomic additions.
 
+mod sources;
+
 use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
 use prometheus::{
     Error, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
@@ -11,12 +13,10 @@ use prometheus::{
 };
 
 use crate::clock::UnixSeconds;
+use sources::SourceFamilies;
 
 /// Buckets of `authenticate_latency_seconds`, in seconds; the reference's.
 const LATENCY_BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-
-/// Buckets of `dynamic_e2e_latency_seconds`, in seconds; the reference's.
-const DYNAMIC_BUCKETS: [f64; 8] = [1.0, 3.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0];
 
 /// `result` of `authenticate_latency_seconds`: the reference's (with its spelling), and `overloaded`.
 const RESULTS: [&str; 7] =
@@ -42,9 +42,7 @@ pub struct Metrics {
     identity_cache: Resolved<IntCounterVec, IntCounter>,
     identity_cache_entries: IntGauge,
     revalidations: IntCounterVec,
-    source_stale: IntGaugeVec,
-    source_entries: IntGaugeVec,
-    source_loads: IntCounterVec,
+    sources: SourceFamilies,
     certificate_not_after: IntGauge,
     connections: IntGauge,
     connections_refused: IntCounterVec,
@@ -66,11 +64,18 @@ impl Metrics {
     pub fn new() -> Result<Self, Error> {
         let registry = Registry::new();
         let to = &registry;
-        register_what_later_sources_count(to)?;
         register_process(to)?;
         Ok(Self {
             authenticate_latency: Resolved::new(
-                register(to, latency(&LATENCY_BUCKETS, "authenticate_latency_seconds", "result")?)?,
+                register(
+                    to,
+                    latency(
+                        &LATENCY_BUCKETS,
+                        "authenticate_latency_seconds",
+                        "Time from a review's arrival to its answer.",
+                        "result",
+                    )?,
+                )?,
                 &RESULTS,
             )?,
             denials: counters(to, "iam_bridge_denials_total", "Refused reviews by reason code.", &["reason"])?,
@@ -117,19 +122,7 @@ impl Metrics {
                 "Second questions to STS about a token in memory, by outcome.",
                 &["outcome"],
             )?,
-            source_stale: gauges(
-                to,
-                "iam_bridge_source_stale",
-                "1 while a source serves an older table than its input.",
-                &["source"],
-            )?,
-            source_entries: gauges(to, "iam_bridge_source_entries", "Entries in a source's table.", &["source"])?,
-            source_loads: counters(
-                to,
-                "iam_bridge_source_loads_total",
-                "Loads of a source's input.",
-                &["source", "result"],
-            )?,
+            sources: SourceFamilies::new(to)?,
             certificate_not_after: gauge(
                 to,
                 "iam_bridge_certificate_not_after_seconds",
@@ -221,22 +214,6 @@ impl Metrics {
         count(&self.revalidations, &[outcome]);
     }
 
-    /// `iam_bridge_source_stale{source}`: 1 while a source serves an older table than its input.
-    pub fn source_stale(&self, source: &'static str, stale: bool) {
-        set(&self.source_stale, source, i64::from(stale));
-    }
-
-    /// `iam_bridge_source_entries{source}` and `iam_bridge_source_loads_total{source,result}` + 1 with `result="ok"`.
-    pub fn source_loaded(&self, source: &'static str, entries: usize) {
-        set(&self.source_entries, source, whole(entries));
-        count(&self.source_loads, &[source, "ok"]);
-    }
-
-    /// `iam_bridge_source_loads_total{source,result="error"}` + 1.
-    pub fn source_failed(&self, source: &'static str) {
-        count(&self.source_loads, &[source, "error"]);
-    }
-
     /// `iam_bridge_certificate_not_after_seconds`: Unix time at which the served certificate ends.
     pub fn certificate_ends(&self, at: UnixSeconds) {
         self.certificate_not_after.set(at.0);
@@ -287,33 +264,9 @@ fn register_process(_to: &Registry) -> Result<(), Error> {
     Ok(())
 }
 
-/// Families of the reference whose events come with the sources and look-ups that cause them.
-fn register_what_later_sources_count(to: &Registry) -> Result<(), Error> {
-    for (name, help) in [
-        ("ec2_describe_instances_calls_total", "Calls of DescribeInstances."),
-        ("configmap_watch_failures_total", "Failed watches of the aws-auth ConfigMap."),
-        ("dynamicfile_failures_total", "Failures of watching a dynamic file."),
-    ] {
-        counter(to, &format!("aws_iam_authenticator_{name}"), help)?;
-    }
-    for (name, help) in [
-        ("dynamic_file_enabled", "1 if the dynamic file is one of several sources."),
-        ("dynamic_file_only", "1 if the dynamic file is the only source."),
-    ] {
-        gauge(to, &format!("aws_iam_authenticator_{name}"), help)?;
-    }
-    register(to, latency(&DYNAMIC_BUCKETS, "dynamic_e2e_latency_seconds", "type")?).map(drop)
-}
-
-fn latency(buckets: &[f64], name: &str, label: &str) -> Result<HistogramVec, Error> {
-    let help = match name {
-        "authenticate_latency_seconds" => "Time from a review's arrival to its answer.",
-        _ => "Time from a dynamic file's own time stamp to its use.",
-    };
-    HistogramVec::new(
-        HistogramOpts::new(format!("aws_iam_authenticator_{name}"), help).buckets(buckets.to_vec()),
-        &[label],
-    )
+fn latency(buckets: &[f64], name: &str, help: &str, label: &str) -> Result<HistogramVec, Error> {
+    let options = HistogramOpts::new(format!("aws_iam_authenticator_{name}"), help).buckets(buckets.to_vec());
+    HistogramVec::new(options, &[label])
 }
 
 fn counters(to: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, Error> {

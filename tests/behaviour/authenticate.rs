@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use http::StatusCode;
 use iam_bridge::authenticator::{Authenticator, CacheSettings, Denial, Reason, Recall, Trail};
-use iam_bridge::aws::{StsError, StsSettings};
+use iam_bridge::aws::{Ec2Names, Ec2Settings, StsError, StsSettings};
 use iam_bridge::demo::sts::{Behaviour, Scripted};
-use iam_bridge::iam::VerifiedIdentity;
+use iam_bridge::iam::{Partition, VerifiedIdentity};
 use iam_bridge::live::{Live, Publisher, live};
 use iam_bridge::mapping::{
     Chain, DenyEntry, DenyList, DenyText, Entry, EntryList, EntryText, KubernetesUser, MappingTable, Origin, RolePaths,
     ScrubbedAccounts, SourceKind, TableSettings,
 };
+use iam_bridge::telemetry::Metrics;
 use iam_bridge::token::{ClusterId, Token, TokenKind, TokenRules};
 use secrecy::SecretString;
 use serde_json::Value;
@@ -177,7 +178,9 @@ impl Bridge {
             tables: vec![first],
             scrubbed: ScrubbedAccounts::default(),
         };
-        let authenticator = Authenticator::new(Live::fixed(rules()), desk.verifier.clone(), chain);
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let nodes = Ec2Names::new(Ec2Settings::default(), Partition::Aws, Live::fixed(None), metrics);
+        let authenticator = Authenticator::new(Live::fixed(rules()), desk.verifier.clone(), Live::fixed(chain), nodes);
         Self { desk, authenticator, deny, table }
     }
 

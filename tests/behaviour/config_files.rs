@@ -157,7 +157,9 @@ server:
     fs::write(&path, text).unwrap();
     let metrics = std::sync::Arc::new(iam_bridge::telemetry::Metrics::new().unwrap());
     let settings = iam_bridge::sources::SourceSettings::mounted_file(path);
-    let (chain, _sources) = iam_bridge::sources::start(&settings, metrics).await.unwrap();
+    let (chain, _sources) =
+        iam_bridge::sources::start(&settings, metrics, iam_bridge::clock::Clock::system()).await.unwrap();
+    let chain = chain.now();
     for (arn, expected) in [
         ("arn:aws:sts::000000000000:assumed-role/KubernetesAdmin/jo", Some("admin:jo")),
         ("arn:aws:sts::000000000000:assumed-role/KubernetesUsers/a@b", Some("000000000000-a@b")),

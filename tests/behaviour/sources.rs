@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use iam_bridge::clock::Clock;
 use iam_bridge::live::Live;
 use iam_bridge::mapping::{Chain, MappingError, SourceKind};
 use iam_bridge::sources::{self, SourceError, SourceSettings, Sources, SourcesState};
@@ -53,7 +54,8 @@ impl Followed {
     async fn follow(folder: TempDir, path: PathBuf) -> Self {
         let metrics = Arc::new(Metrics::new().unwrap());
         let settings = SourceSettings::mounted_file(path.clone());
-        let (chain, sources) = sources::start(&settings, Arc::clone(&metrics)).await.unwrap();
+        let (chain, sources) = sources::start(&settings, Arc::clone(&metrics), Clock::system()).await.unwrap();
+        let chain = (*chain.now()).clone();
         Self { folder, path, chain, sources, metrics }
     }
 
@@ -299,7 +301,8 @@ async fn a_bad_file_at_the_start_is_refused_with_all_its_faults() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("config.yaml");
     fs::write(&path, "server:\n  mapRoles: [{rolearn: a}, {rolearn: b}]\n  deny: [{}]\n").unwrap();
-    let started = sources::start(&SourceSettings::mounted_file(path), Arc::new(Metrics::new().unwrap())).await;
+    let started =
+        sources::start(&SourceSettings::mounted_file(path), Arc::new(Metrics::new().unwrap()), Clock::system()).await;
     let Err(SourceError::Faults(faults)) = started else { panic!("it started") };
     assert_eq!(faults.iter().map(|fault| fault.at.unwrap().line).collect::<Vec<_>>(), [2, 2, 3]);
 }
@@ -311,13 +314,13 @@ async fn modes_that_do_not_exist_yet_are_refused_by_name() {
         config_file: None,
         ..SourceSettings::mounted_file(PathBuf::new())
     };
-    let start = |settings| async move { sources::start(&settings, Arc::new(Metrics::new().unwrap())).await };
-    let refused = start(settings(&[SourceKind::MountedFile, SourceKind::EksConfigMap, SourceKind::Crd])).await;
-    assert!(refused.is_err_and(|error| error.to_string().contains("EKSConfigMap, CRD")));
+    let start =
+        |settings| async move { sources::start(&settings, Arc::new(Metrics::new().unwrap()), Clock::system()).await };
+    let refused =
+        start(settings(&[SourceKind::MountedFile, SourceKind::AccessEntry, SourceKind::EksAccessEntries])).await;
+    assert!(refused.is_err_and(|error| error.to_string().contains("AccessEntry, EKSAccessEntries")));
     let (_, running) = start(settings(&[SourceKind::MountedFile])).await.unwrap();
     assert!(running.state().now().ready(), "without a file there is nothing to wait for");
-    let mode_file = SourceSettings { backend_mode_file: Some("/m".into()), ..settings(&[SourceKind::MountedFile]) };
-    assert!(start(mode_file).await.is_err_and(|error| error.to_string().contains("dynamicBackendModePath")));
 }
 
 #[tokio::test]

@@ -35,7 +35,9 @@ async fn a_fault_is_logged_once_and_keys_that_need_a_restart_are_named() {
     };
     put("clusterID: c\nserver:\n  port: 1\n  mapAccounts: ['111122223333']\n");
     let metrics = Arc::new(Metrics::new().unwrap());
-    let (chain, sources) = sources::start(&SourceSettings::mounted_file(path.clone()), metrics).await.unwrap();
+    let (chain, sources) =
+        sources::start(&SourceSettings::mounted_file(path.clone()), metrics, Clock::system()).await.unwrap();
+    let chain = chain.now();
     let mut state = sources.state();
 
     put("clusterID: c\nserver:\n  mapRoles: [\n");
@@ -54,7 +56,7 @@ async fn a_fault_is_logged_once_and_keys_that_need_a_restart_are_named() {
     while state.now().sources[0].fault.is_some() {
         assert!(state.changed().await);
     }
-    let faults = log.lines_with("config file is not used");
+    let faults = log.lines_with("source is not used as it is");
     assert_eq!(faults.len(), 1, "{faults:?}");
     assert!(
         faults[0].contains("config.yaml:3:13: yaml-syntax") && faults[0].contains("the last good mappings stay"),
@@ -64,5 +66,5 @@ async fn a_fault_is_logged_once_and_keys_that_need_a_restart_are_named() {
     let restarts = log.lines_with("need a restart");
     assert_eq!(restarts.len(), 1, "{restarts:?}");
     assert!(restarts[0].contains("server.hostname,server.port"), "{}", restarts[0]);
-    assert_eq!(log.lines_with("the file is good again").len(), 1);
+    assert_eq!(log.lines_with("the source is good again").len(), 1);
 }

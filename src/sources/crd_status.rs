@@ -1,0 +1,1 @@
+//! What one elected replica writes: `status.canonicalARN` of each IAMIdentityMapping, and the Event `Synced`.

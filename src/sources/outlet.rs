@@ -1,0 +1,170 @@
+//! A source's way out: its table, and what log, metrics and `/readyz` say of it.
+//!
+//! A source publishes whole tables; **a fault keeps the last good one**. Each fault is told once, however often it is
+//! seen, and stands in the state until the newest input is served again.
+
+use std::fmt::Display;
+use std::sync::Arc;
+
+use super::{SourceState, SourcesState};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::live::{Live, Publisher, live};
+use crate::mapping::{MappingTable, SourceKind, TableSettings};
+use crate::telemetry::Metrics;
+
+/// Dropped entries and warnings of one load that get a line each in the log.
+const MOST_TOLD: usize = 20;
+
+/// Where one source publishes.
+#[derive(Debug)]
+pub(super) struct Outlet {
+    kind: SourceKind,
+    table: Publisher<MappingTable>,
+    board: Board,
+    metrics: Arc<Metrics>,
+    published: bool,
+    fault: Option<String>,
+    /// What was told of the last load's entries.
+    told: Vec<String>,
+}
+
+/// How all sources stand; each writes its own line.
+#[derive(Clone, Debug)]
+pub(super) struct Board(Arc<Publisher<SourcesState>>);
+
+impl Outlet {
+    /// The outlet of a source, and the table that requests read.
+    pub(super) fn new(settings: TableSettings, board: &Board, metrics: &Arc<Metrics>) -> (Self, Live<MappingTable>) {
+        let (table, tables) = live(MappingTable::empty(settings));
+        let kind = settings.source;
+        let (board, metrics) = (board.clone(), Arc::clone(metrics));
+        (Self { kind, table, board, metrics, published: false, fault: None, told: Vec::new() }, tables)
+    }
+
+    /// Which source it is.
+    pub(super) const fn kind(&self) -> SourceKind {
+        self.kind
+    }
+
+    /// Whether a table was published.
+    pub(super) const fn has_published(&self) -> bool {
+        self.published
+    }
+
+    /// Replaces the table. Whether it is made of the newest input is said by [`Outlet::recover`] or [`Outlet::fail`],
+    /// one of which must follow.
+    pub(super) fn publish(&mut self, table: MappingTable, origin: &dyn Display) {
+        let entries = table.len();
+        self.table.publish(table);
+        self.published = true;
+        tracing::info!(mapping.source = %self.kind, mapping.origin = %origin, entries, "mappings loaded");
+        self.metrics.source_loaded(self.kind.as_str(), entries);
+    }
+
+    /// Tells what the newest input holds that is dropped (errors) or probably not meant (warnings): once, not again
+    /// while it stays the same.
+    pub(super) fn tell(&mut self, found: &[Diagnostic]) {
+        let dropped = found.iter().filter(|one| one.severity == Severity::Error).count();
+        self.metrics.source_dropped(self.kind.as_str(), dropped);
+        let lines: Vec<String> = found.iter().map(Diagnostic::to_string).collect();
+        if lines != self.told {
+            for (line, one) in lines.iter().zip(found).take(MOST_TOLD) {
+                if one.severity == Severity::Error {
+                    tracing::error!(mapping.source = %self.kind, error = %line, "mapping is dropped");
+                } else {
+                    tracing::warn!(mapping.source = %self.kind, "{line}");
+                }
+            }
+            let more = lines.len().saturating_sub(MOST_TOLD);
+            if more > 0 {
+                tracing::warn!(mapping.source = %self.kind, more, "further mappings have faults; run check over the source");
+            }
+        }
+        self.told = lines;
+    }
+
+    /// The newest input is served (again).
+    pub(super) fn recover(&mut self) {
+        if self.fault.take().is_some() {
+            tracing::info!(mapping.source = %self.kind, "the source is good again");
+        }
+        self.metrics.source_stale(self.kind.as_str(), false);
+        self.show();
+    }
+
+    /// There is no input to read: nothing is served, and that is how it is meant.
+    pub(super) fn recover_without_input(&mut self) {
+        self.published = true;
+        self.show();
+    }
+
+    /// Keeps what is served: the newest input cannot be read or used. Yields whether this is news.
+    pub(super) fn fail(&mut self, fault: String) -> bool {
+        self.metrics.source_failed(self.kind.as_str());
+        self.metrics.source_stale(self.kind.as_str(), true);
+        let news = self.fault.as_deref() != Some(&fault);
+        if news {
+            let kept = if self.published { "the last good mappings stay" } else { "there are no mappings yet" };
+            tracing::error!(mapping.source = %self.kind, error = %fault, "source is not used as it is: {kept}");
+        }
+        self.fault = Some(fault);
+        self.show();
+        news
+    }
+
+    /// As [`Outlet::fail`], with the first error of several and their number.
+    pub(super) fn fail_with(&mut self, faults: &[Diagnostic]) -> bool {
+        let errors = || faults.iter().filter(|fault| fault.severity == Severity::Error);
+        let more = errors().count().saturating_sub(1);
+        let first = errors().next().map_or_else(|| "the input cannot be used".to_owned(), Diagnostic::to_string);
+        self.fail(if more > 0 { format!("{first} (and {more} more)") } else { first })
+    }
+
+    fn show(&self) {
+        self.board.show(self.kind, self.published, self.fault.clone());
+    }
+}
+
+impl Board {
+    /// A board without a line.
+    pub(super) fn new() -> Self {
+        Self(Arc::new(live(SourcesState::default()).0))
+    }
+
+    /// The state, always the newest.
+    pub(super) fn subscribe(&self) -> Live<SourcesState> {
+        self.0.subscribe()
+    }
+
+    /// A line for a source that has not published and that no request asks yet.
+    pub(super) fn add(&self, kind: SourceKind) {
+        self.0.update(|state| {
+            let mut state = state.clone();
+            state.sources.push(SourceState { kind, asked: false, published: false, fault: None });
+            state
+        });
+    }
+
+    /// These, in this order, are asked from now on; lines of others are removed.
+    pub(super) fn ask(&self, kinds: &[SourceKind]) {
+        self.0.update(|state| {
+            let line = |kind: &SourceKind| {
+                let known = state.sources.iter().find(|source| source.kind == *kind).cloned();
+                let unknown = SourceState { kind: *kind, asked: true, published: false, fault: None };
+                SourceState { asked: true, ..known.unwrap_or(unknown) }
+            };
+            SourcesState { sources: kinds.iter().map(line).collect() }
+        });
+    }
+
+    fn show(&self, kind: SourceKind, published: bool, fault: Option<String>) {
+        self.0.update(|state| {
+            let mut state = state.clone();
+            if let Some(line) = state.sources.iter_mut().find(|source| source.kind == kind) {
+                line.published = published;
+                line.fault = fault;
+            }
+            state
+        });
+    }
+}
