@@ -16,6 +16,8 @@ pub struct WatchFault {
     pub why: String,
     /// The API server refused the right (401, 403), rather than not answering.
     pub refused: bool,
+    /// There is no such kind at the API server (404): its CRD is not installed.
+    pub missing: bool,
 }
 
 /// Follows what `api` and `config` name. Between [`WatchEvent::Init`] and [`WatchEvent::InitDone`] a list is incomplete:
@@ -28,5 +30,6 @@ where
     K: kube::Resource + Clone + serde::de::DeserializeOwned + std::fmt::Debug + Send + 'static,
 {
     use futures_util::StreamExt as _;
-    watcher(api, config).map(|event| event.map_err(|error| WatchFault { why: error.to_string(), refused: false }))
+    watcher(api, config)
+        .map(|event| event.map_err(|error| WatchFault { why: error.to_string(), refused: false, missing: false }))
 }
