@@ -20,7 +20,7 @@ use crate::config::server::resolve;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::document::{self, Document, Faults, Place, Value};
 use crate::mapping::SourceKind;
-use crate::sources::FileText;
+use crate::sources::{FileText, is_available};
 
 /// Levels of directories that are searched.
 const MAX_LEVELS: usize = 16;
@@ -136,17 +136,16 @@ fn judge_modes(modes: &[SourceKind], document: &Document<'_>, faults: &mut Fault
     let server = Place::Key(&Place::Root, "server");
     let root = document.root();
     let of = |key| root.member("server").and_then(|server| server.member(key));
-    for mode in modes.iter().filter(|mode| **mode != SourceKind::MountedFile) {
+    for mode in modes.iter().filter(|mode| !is_available(**mode)) {
         let at = of("backendMode").unwrap_or(root).at();
         let what = format!("backend mode {mode} is not available in this version, and the server will not start");
-        faults.error(at, &Place::Key(&server, "backendMode"), "not-available", what, "use MountedFile");
-    }
-    if let Some(path) = of("dynamicBackendModePath")
-        .filter(|path| !path.is_null() && path.scalar().is_none_or(|path| !path.text.trim().is_empty()))
-    {
-        let what =
-            "`dynamicBackendModePath` is not available in this version, and the server will not start".to_owned();
-        faults.error(path.at(), &Place::Key(&server, "dynamicBackendModePath"), "not-available", what, "remove it");
+        faults.error(
+            at,
+            &Place::Key(&server, "backendMode"),
+            "not-available",
+            what,
+            "use MountedFile, EKSConfigMap, CRD or DynamicFile",
+        );
     }
 }
 

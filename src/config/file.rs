@@ -3,10 +3,10 @@
 //! Keys are told apart without case, at every depth. The mapping, deny and reserved-prefix keys are read by
 //! [`crate::sources::keys`], since they change while the server runs; all others are read here.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use super::pick;
+use super::{pick, words};
+use crate::aws::NodeName;
 use crate::diagnostic::Severity;
 use crate::document::{self, Faults, Member, Node, Place, Value};
 use crate::mapping::RolePaths;
@@ -69,6 +69,10 @@ pub struct ServerKeys {
     pub ec2_describe_instances_role_arn: Option<Given<String>>,
     /// `sourceARN`
     pub source_arn: Option<Given<String>>,
+    /// `ec2`
+    pub ec2: Ec2Keys,
+    /// `nodeName`
+    pub node_name: Option<Given<NodeName>>,
     /// `scrubbedAccounts`
     pub scrubbed_accounts: Option<Given<Vec<Given<String>>>>,
     /// `dynamicfilepath`
@@ -114,6 +118,13 @@ pub struct StsKeys {
     pub ca_bundle: Option<Given<String>>,
 }
 
+/// Keys under `server.ec2`.
+#[derive(Clone, Debug, Default)]
+pub struct Ec2Keys {
+    /// `instanceProfiles`
+    pub instance_profiles: Option<Given<Vec<Given<String>>>>,
+}
+
 /// Keys under `server.identityCache`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct IdentityCacheKeys {
@@ -137,6 +148,7 @@ pub const HEALTH_PORT: u16 = 21_363;
 
 const TOP: Schema = Schema { later: &[], keys: TOP_KEYS };
 const SERVER: Schema = Schema { later: LATER_KEYS, keys: SERVER_KEYS };
+const EC2: Schema = Schema { later: &[], keys: EC2_KEYS };
 const STS: Schema = Schema { later: &[], keys: STS_KEYS };
 const IDENTITY_CACHE: Schema = Schema { later: &[], keys: IDENTITY_CACHE_KEYS };
 
@@ -167,6 +179,8 @@ const SERVER_KEYS: &[&str] = &[
     "ec2DescribeInstancesBurst",
     "ec2DescribeInstancesRoleARN",
     "sourceARN",
+    "ec2",
+    "nodeName",
     "scrubbedAccounts",
     "dynamicfilepath",
     "dynamicfileUserIDStrict",
@@ -188,8 +202,9 @@ const SERVER_KEYS: &[&str] = &[
     "deny",
 ];
 const STS_KEYS: &[&str] = &["timeout", "maxInFlight", "strictPreflight", "allowedRegions", "connectTo", "caBundle"];
+const EC2_KEYS: &[&str] = &["instanceProfiles"];
 const IDENTITY_CACHE_KEYS: &[&str] = &["freshFor", "staleFor", "maxEntries"];
-const LATER_KEYS: &[&str] = &["accessEntryFile", "accessPolicies", "cluster", "ec2", "eksAccessEntries", "webIdentity"];
+const LATER_KEYS: &[&str] = &["accessEntryFile", "accessPolicies", "cluster", "eksAccessEntries", "webIdentity"];
 
 /// Paths of every key that is read, mapping keys included: `server.sts.timeout`, ….
 pub fn known_keys() -> impl Iterator<Item = String> {
@@ -197,6 +212,7 @@ pub fn known_keys() -> impl Iterator<Item = String> {
         |prefix: &'static str, keys: &'static [&'static str]| keys.iter().map(move |key| format!("{prefix}{key}"));
     below("", TOP_KEYS)
         .chain(below("server.", SERVER_KEYS))
+        .chain(below("server.ec2.", EC2_KEYS))
         .chain(below("server.sts.", STS_KEYS))
         .chain(below("server.identityCache.", IDENTITY_CACHE_KEYS))
 }
@@ -255,6 +271,8 @@ impl ServerKeys {
                 self.ec2_describe_instances_role_arn = pick::text(node, place, faults);
             }
             "sourceARN" => self.source_arn = pick::text(node, place, faults),
+            "ec2" => self.ec2 = Ec2Keys::pick(node, place, unknown, faults),
+            "nodeName" => self.node_name = pick::parsed(node, place, faults, words::node_name),
             "scrubbedAccounts" => {
                 keys::warn_of_lost_digits(node, place, faults);
                 self.scrubbed_accounts = pick::words(node, place, faults);
@@ -262,15 +280,15 @@ impl ServerKeys {
             "dynamicfilepath" => self.dynamic_file_path = pick::text(node, place, faults),
             "dynamicfileUserIDStrict" => self.dynamic_file_user_id_strict = pick::boolean(node, place, faults),
             "dynamicBackendModePath" => self.dynamic_backend_mode_path = pick::text(node, place, faults),
-            "rolePaths" => self.role_paths = pick::parsed(node, place, faults, role_paths),
+            "rolePaths" => self.role_paths = pick::parsed(node, place, faults, words::role_paths),
             "clientCAFile" => self.client_ca_file = pick::text(node, place, faults),
             "audiences" => self.audiences = pick::words(node, place, faults),
-            "denyStatus" => self.deny_status = pick::parsed(node, place, faults, deny_status),
+            "denyStatus" => self.deny_status = pick::parsed(node, place, faults, words::deny_status),
             "healthAddress" => {
                 self.health_address = pick::parsed(node, place, faults, |text| pick::socket_address(text, HEALTH_PORT));
             }
-            "metricsAddress" => self.metrics_on_health = pick::parsed(node, place, faults, metrics_address),
-            "decisionLog" => self.decision_log = pick::parsed(node, place, faults, decision_log),
+            "metricsAddress" => self.metrics_on_health = pick::parsed(node, place, faults, words::metrics_address),
+            "decisionLog" => self.decision_log = pick::parsed(node, place, faults, words::decision_log),
             "sts" => self.sts = StsKeys::pick(node, place, unknown, faults),
             "identityCache" => self.identity_cache = IdentityCacheKeys::pick(node, place, unknown, faults),
             _ => {}
@@ -289,6 +307,18 @@ impl StsKeys {
             "connectTo" => keys.connect_to = pick::parsed(node, place, faults, pick::host_and_port),
             "caBundle" => keys.ca_bundle = pick::text(node, place, faults),
             _ => {}
+        });
+        keys
+    }
+}
+
+impl Ec2Keys {
+    fn pick(node: Node<'_>, place: &Place<'_>, unknown: Severity, faults: &mut Faults) -> Self {
+        let mut keys = Self::default();
+        each(node, place, EC2, unknown, faults, |key, node, place, faults| {
+            if key == "instanceProfiles" {
+                keys.instance_profiles = pick::words(node, place, faults);
+            }
         });
         keys
     }
@@ -351,37 +381,4 @@ fn report_unknown(
         document::cure_for_unknown(keys, member.key)
     };
     faults.add(unknown, member.at, place, "unknown-key", format!("the key `{}` is not known", member.key), &cure);
-}
-
-fn role_paths(text: &str) -> Result<RolePaths, String> {
-    match text {
-        "exact" => Ok(RolePaths::Exact),
-        "ignore" => Ok(RolePaths::Ignore),
-        _ => Err(format!("`{text}` is neither `exact` nor `ignore`")),
-    }
-}
-
-fn deny_status(text: &str) -> Result<DenyStatus, String> {
-    match text {
-        "403" => Ok(DenyStatus::Forbidden),
-        "200" => Ok(DenyStatus::Ok),
-        _ => Err(format!("`{text}` is neither 403 nor 200")),
-    }
-}
-
-fn metrics_address(text: &str) -> Result<bool, String> {
-    match text {
-        "health" => Ok(true),
-        "webhook" => Ok(false),
-        _ => Err(format!("`{text}` is neither `health` nor `webhook`")),
-    }
-}
-
-fn decision_log(text: &str) -> Result<DecisionLog, String> {
-    match text {
-        "" => Err("the value is empty; write stderr, off or a path".to_owned()),
-        "off" => Ok(DecisionLog::Off),
-        "stderr" => Ok(DecisionLog::Stderr),
-        path => Ok(DecisionLog::File(PathBuf::from(path))),
-    }
 }

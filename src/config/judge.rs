@@ -28,7 +28,15 @@ impl Judge {
         self.add(Severity::Warning, from, key, code, what, cure);
     }
 
-    fn add(&mut self, severity: Severity, from: From, key: &str, code: &'static str, what: String, cure: &str) {
+    pub(super) fn add(
+        &mut self,
+        severity: Severity,
+        from: From,
+        key: &str,
+        code: &'static str,
+        what: String,
+        cure: &str,
+    ) {
         let name = self.faults.file();
         let file = (!name.is_empty()).then(|| name.as_ref().into());
         let (file, at, key) = match from {

@@ -12,17 +12,17 @@ use super::env::Env;
 use super::feature_gates::FeatureGates;
 use super::file::{Given, HEALTH_PORT, ServerKeys, TopKeys};
 use super::judge::{From, Judge};
-pub use super::later::LaterSettings;
-use super::{flags, later};
+use super::modes::modes;
+use super::{flags, node_names};
 use crate::authenticator::CacheSettings;
 use crate::aws::{ConnectorSettings, Ec2Settings, StsSettings};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::document::{self, Faults, Place};
 use crate::iam::Partition;
 use crate::kubernetes::ClusterAccess;
-use crate::mapping::{ScrubbedAccounts, SourceKind};
+use crate::mapping::ScrubbedAccounts;
 use crate::server::{Limits, Settings};
-use crate::sources::keys::{self, KeySettings};
+use crate::sources::keys::KeySettings;
 use crate::sources::{FileText, FirstReading, Reading, SourceSettings};
 use crate::token::{ClusterId, TokenRules};
 
@@ -54,8 +54,8 @@ pub struct Resolved {
     pub warnings: Vec<Diagnostic>,
     /// `log-verbosity` of the file.
     pub log_verbosity: Option<String>,
-    /// What waits for the features that use it.
-    pub later: LaterSettings,
+    /// `backendMode`, names as written.
+    pub backend_mode: Vec<String>,
 }
 
 /// Resolves the settings of `server`: explicit flag, then environment, then config file, then default.
@@ -125,12 +125,12 @@ pub fn resolve(
         scrubbed: ScrubbedAccounts(values(&server.scrubbed_accounts).collect()),
         first_reading: reading,
     };
-    let settings = rest(typed, &server, cluster_id, env, partition, sources, &mut judge);
+    let ec2 = node_names::settings(typed, &server, env, unknown, &mut judge);
+    let settings = rest(typed, &server, cluster_id, env, (sources, ec2), &mut judge);
     let connector = ConnectorSettings {
         connect_to: text_of(&server.sts.connect_to),
         ca_bundle: text_of(&server.sts.ca_bundle).map(PathBuf::from),
     };
-    let later = later::settings(typed, &server, backend_mode);
     let failed = judge.faults.any_error();
     let list = judge.faults.into_list();
     match settings {
@@ -140,7 +140,7 @@ pub fn resolve(
             gates,
             warnings: list,
             log_verbosity: text_of(&top.log_verbosity),
-            later,
+            backend_mode,
         }),
         _ => Err(list),
     }
@@ -185,72 +185,13 @@ fn partition_text<'a>(typed: &'a flags::Server, server: &'a ServerKeys) -> (From
     }
 }
 
-/// The sources in order, each once, and their names as written.
-fn modes(typed: &flags::Server, server: &ServerKeys, judge: &mut Judge) -> (Vec<SourceKind>, Vec<String>) {
-    const KEY: &str = "server.backendMode";
-    let names: Vec<(From, String)> = match (&typed.backend_mode, &server.backend_mode) {
-        (typed, _) if !typed.is_empty() => {
-            typed.iter().map(|name| (From::Flag("--backend-mode"), name.clone())).collect()
-        }
-        (_, Some(given)) => given.value.iter().map(|name| (From::File(name.at), name.value.clone())).collect(),
-        (_, None) => vec![(From::Nowhere, SourceKind::MountedFile.as_str().to_owned())],
-    };
-    let uses_dynamic_file = names.iter().any(|(_, name)| name == SourceKind::DynamicFile.as_str());
-    let path = server.dynamic_file_path.as_ref().filter(|path| !path.value.is_empty());
-    match path {
-        Some(path) if !uses_dynamic_file => {
-            let what = "a dynamic file is named, and backendMode has no DynamicFile".to_owned();
-            let cure = "add DynamicFile to backendMode, or remove the path";
-            judge.error(From::File(path.at), "server.dynamicfilepath", "dynamic-file", what, cure);
-        }
-        None if uses_dynamic_file => {
-            let what = "backendMode has DynamicFile, and no file is named".to_owned();
-            judge.error(From::Nowhere, "server.dynamicfilepath", "dynamic-file", what, "set dynamicfilepath");
-        }
-        Some(_) | None => {}
-    }
-    let mut kinds = Vec::new();
-    for (number, (from, name)) in names.iter().enumerate() {
-        match keys::parse_mode(name) {
-            Ok(mode) => {
-                if mode.deprecated {
-                    let what = format!("the backend mode `{name}` is deprecated");
-                    judge.warning(*from, KEY, "deprecated-mode", what, &format!("write {}", mode.kind));
-                }
-                if !kinds.contains(&mode.kind) {
-                    kinds.push(mode.kind);
-                }
-            }
-            Err(error) => {
-                let cure = "write MountedFile, EKSConfigMap, CRD, DynamicFile, AccessEntryFile, AccessEntry or EKSAccessEntries";
-                judge.error(*from, KEY, "bad-backend-mode", error.to_string(), cure);
-            }
-        }
-        if names.iter().take(number).any(|(_, earlier)| earlier == name) {
-            judge.error(*from, KEY, "backend-mode-twice", format!("`{name}` stands twice"), "keep one of them");
-        }
-    }
-    if names.is_empty() {
-        let from = server.backend_mode.as_ref().map_or(From::Nowhere, |given| From::File(given.at));
-        judge.error(
-            from,
-            KEY,
-            "no-backend-mode",
-            "the list of backend modes is empty".to_owned(),
-            "name one, or remove the key",
-        );
-    }
-    (kinds, names.into_iter().map(|(_, name)| name).collect())
-}
-
 /// Everything whose faults do not depend on others.
 fn rest(
     typed: &flags::Server,
     server: &ServerKeys,
     cluster_id: Option<ClusterId>,
     env: &Env,
-    partition: Partition,
-    sources: SourceSettings,
+    (sources, ec2): (SourceSettings, Ec2Settings),
     judge: &mut Judge,
 ) -> Option<Settings> {
     let client_ca_file = text_of(&server.client_ca_file).map(PathBuf::from);
@@ -268,7 +209,7 @@ fn rest(
     let (allowed_regions, audiences) = (regions(server, judge), audiences(server, judge));
     let (cluster_id, ip) = (cluster_id?, ip?);
     let rules = TokenRules {
-        partition,
+        partition: sources.partition,
         cluster_id,
         instance_region: None,
         strict_preflight: switch(None, server.sts.strict_preflight, true),
@@ -279,7 +220,7 @@ fn rest(
         sts,
         cache,
         sources,
-        ec2: Ec2Settings::default(),
+        ec2,
         address: SocketAddr::new(ip, port),
         hostname: typed.hostname.clone().or_else(|| text_of(&server.hostname)).unwrap_or_else(|| HOSTNAME.to_owned()),
         state_dir: path(&typed.state_dir, &server.state_dir, STATE_DIR),
@@ -403,6 +344,6 @@ pub(super) fn text_of(given: &Option<Given<String>>) -> Option<String> {
     given.as_ref().map(|given| given.value.clone()).filter(|text| !text.trim().is_empty())
 }
 
-fn values(given: &Option<Given<Vec<Given<String>>>>) -> impl Iterator<Item = String> {
+pub(super) fn values(given: &Option<Given<Vec<Given<String>>>>) -> impl Iterator<Item = String> {
     given.iter().flat_map(|given| &given.value).map(|item| item.value.clone())
 }

@@ -1,9 +1,10 @@
 //! The config file and what flags, environment and file mean together.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Parser;
+use iam_bridge::aws::NodeName;
 use iam_bridge::config::env::Env;
 use iam_bridge::config::feature_gates::{FeatureGateError, FeatureGates};
 use iam_bridge::config::flags::{Command, Flags};
@@ -58,7 +59,8 @@ pub(crate) fn load(name: &str, text: &str, args: &[&str]) -> Result<Resolved, Ve
 /// Every setting that differs from its default, by the names of the vector file.
 fn non_default(resolved: &Resolved, format: &str, text: &str) -> Value {
     let settings = &resolved.settings;
-    let later = &resolved.later;
+    let (sources, ec2) = (&settings.sources, &settings.ec2);
+    let path = |path: &Option<PathBuf>| path.clone().unwrap_or_default();
     let mut seen = Map::new();
     let mut put = |name: &str, value: Value, default: Value| {
         if value != default {
@@ -74,17 +76,17 @@ fn non_default(resolved: &Resolved, format: &str, text: &str) -> Value {
     let kubeconfig = json!("/etc/kubernetes/aws-iam-authenticator/kubeconfig.yaml");
     put("GenerateKubeconfigPath", json!(settings.generate_kubeconfig), kubeconfig);
     put("KubeconfigPregenerated", json!(settings.kubeconfig_pregenerated), json!(false));
-    put("Kubeconfig", json!(later.kubeconfig), json!(""));
-    put("Master", json!(later.master), json!(""));
-    put("BackendMode", json!(later.backend_mode), json!(["MountedFile"]));
-    put("SourceARN", json!(later.source_arn), json!(""));
-    put("ServerEC2DescribeInstancesRoleARN", json!(later.ec2_describe_instances_role_arn), json!(""));
-    put("EC2DescribeInstancesQps", json!(later.ec2_describe_instances_qps), json!(15));
-    put("EC2DescribeInstancesBurst", json!(later.ec2_describe_instances_burst), json!(5));
-    put("DynamicFilePath", json!(later.dynamic_file_path), json!(""));
-    put("DynamicFileUserIDStrict", json!(later.dynamic_file_user_id_strict), json!(false));
-    put("DynamicBackendModePath", json!(later.dynamic_backend_mode_path), json!(""));
-    let mut scrubbed: Vec<&String> = settings.sources.scrubbed.0.iter().collect();
+    put("Kubeconfig", json!(path(&sources.cluster.kubeconfig)), json!(""));
+    put("Master", json!(sources.cluster.master.clone().unwrap_or_default()), json!(""));
+    put("BackendMode", json!(resolved.backend_mode), json!(["MountedFile"]));
+    put("SourceARN", json!(ec2.source_arn.clone().unwrap_or_default()), json!(""));
+    put("ServerEC2DescribeInstancesRoleARN", json!(ec2.role_arn.clone().unwrap_or_default()), json!(""));
+    put("EC2DescribeInstancesQps", json!(ec2.qps), json!(15));
+    put("EC2DescribeInstancesBurst", json!(ec2.burst), json!(5));
+    put("DynamicFilePath", json!(path(&sources.dynamic_file)), json!(""));
+    put("DynamicFileUserIDStrict", json!(sources.dynamic_user_id_strict), json!(false));
+    put("DynamicBackendModePath", json!(path(&sources.backend_mode_file)), json!(""));
+    let mut scrubbed: Vec<&String> = sources.scrubbed.0.iter().collect();
     scrubbed.sort();
     put("ScrubbedAWSAccounts", json!(scrubbed), json!([]));
 
@@ -224,7 +226,7 @@ fn unknown_keys_warn_and_are_errors_when_one_asks_for_it() {
 
 #[test]
 fn keys_of_later_versions_are_refused_by_name() {
-    for key in ["accessEntryFile", "webIdentity", "eksAccessEntries", "accessPolicies", "cluster", "ec2"] {
+    for key in ["accessEntryFile", "webIdentity", "eksAccessEntries", "accessPolicies", "cluster"] {
         let faults = load("c.yaml", &format!("clusterID: c\nserver:\n  {key}: {{}}\n"), &[]).unwrap_err();
         assert_eq!((faults[0].code, faults[0].key.as_str()), ("not-available", format!("server.{key}").as_str()));
     }
@@ -263,6 +265,30 @@ server:
 }
 
 #[test]
+fn how_nodes_get_their_names_is_read() {
+    let text = "\
+clusterID: c
+server:
+  nodeName: resourceName
+  ec2: {instanceProfiles: [node, arn:aws:iam::111122223333:instance-profile/a/node]}
+  ec2DescribeInstancesQps: -3
+  ec2DescribeInstancesBurst: 99999999999
+  ec2DescribeInstancesRoleARN: arn:aws:iam::111122223333:role/names
+  sourceARN: arn:aws:eks:eu-central-1
+";
+    let resolved = load("c.yaml", text, &[]).unwrap();
+    let ec2 = &resolved.settings.ec2;
+    assert_eq!(ec2.node_name, NodeName::ResourceName);
+    assert_eq!(ec2.instance_profiles, ["node", "arn:aws:iam::111122223333:instance-profile/a/node"]);
+    assert_eq!((ec2.qps, ec2.burst), (1, u32::MAX), "what limits everything away is one a second");
+    assert_eq!(ec2.role_arn.as_deref(), Some("arn:aws:iam::111122223333:role/names"));
+    assert_eq!(faults(text), ["5:28 ec2-rate server.ec2DescribeInstancesQps", "8:14 bad-arn server.sourceARN"]);
+    assert!(load("c.yaml", text, &["--strict-config"]).is_err(), "an ARN that is none is an error when one asks");
+    let flag = load("c.yaml", text, &["--ec2-describeInstances-qps=7"]).unwrap();
+    assert_eq!(flag.settings.ec2.qps, 7);
+}
+
+#[test]
 fn values_that_cannot_work_are_refused() {
     for line in [
         "port: 65536",
@@ -285,9 +311,15 @@ fn values_that_cannot_work_are_refused() {
         "deny: [{arn: ''}]",
         "deny: [{acount: '111122223333'}]",
         "healthAddress: nowhere",
+        "nodeName: ip",
+        "ec2: {instanceProfile: [a]}",
+        "ec2: [a]",
+        "ec2: {instanceProfiles: ['a b']}",
+        "ec2: {instanceProfiles: [arn:aws:iam::111122223333:role/a]}",
+        "ec2DescribeInstancesQps: many",
     ] {
         let text = format!("clusterID: c\nserver:\n  {line}\n");
-        assert!(load("c.yaml", &text, &[]).is_err(), "{line} was accepted");
+        assert!(load("c.yaml", &text, &["--strict-config"]).is_err(), "{line} was accepted");
     }
 }
 

@@ -34,7 +34,8 @@ fn shown(resolved: &Resolved) -> String {
             (&settings.generate_kubeconfig, settings.kubeconfig_pregenerated, &settings.client_ca_file),
             (&settings.audiences, settings.deny_status, settings.health_address, settings.metrics_on_health),
             (&settings.decision_log, &sources.backend_modes, sources.partition, sources.role_paths, &sources.scrubbed),
-            (&sources.backend_mode_file, sources.sso_roles, &resolved.connector, &resolved.later, resolved.gates),
+            (&sources.dynamic_file, sources.dynamic_user_id_strict, &sources.cluster, &resolved.backend_mode),
+            (&sources.backend_mode_file, sources.sso_roles, &resolved.connector, &settings.ec2, resolved.gates),
         )
     )
 }
