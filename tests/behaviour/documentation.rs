@@ -91,7 +91,6 @@ fn every_command_of_the_documents_exists() {
     }
 }
 
-/// Files that the documents link to or name are there, and so are the tests they call as witnesses.
 /// Every flag that a person's commands take stands in some document, by one of its names.
 #[test]
 fn every_flag_of_a_persons_commands_is_documented() {
@@ -121,6 +120,7 @@ fn every_flag_of_a_persons_commands_is_documented() {
     assert_eq!(missing, [""; 0], "flags that no document names");
 }
 
+/// Files that the documents link to or name are there, and so are the tests they call as witnesses.
 #[test]
 fn documents_point_at_things_that_exist() {
     let code: String = ["src", "tests"].into_iter().flat_map(files).map(read).collect();
