@@ -3,12 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::principal::{ExactArn, Principal, parse_pattern};
+use super::principal::{ExactArn, Principal, parse_principal};
 use super::window::{self, Standing, Window};
-use super::{EntryError, MappingError, SharedNames, Template};
+use super::{EntryError, EntryRules, MappingError, SharedNames, Template};
 use crate::clock::UnixSeconds;
 use crate::diagnostic::Position;
-use crate::iam::{CanonicalArn, SsoRole, VerifiedIdentity};
+use crate::iam::{CanonicalArn, VerifiedIdentity};
 
 /// Where an entry stands: `FILE:LINE` (or an object's name), and the key path.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
@@ -72,16 +72,6 @@ pub struct SsoText {
     pub partition: String,
 }
 
-/// `server.rolePaths`.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum RolePaths {
-    /// A role ARN with a path never matches, as in the reference; loud at load.
-    #[default]
-    Exact,
-    /// Match by account and name.
-    Ignore,
-}
-
 /// One entry, parsed: principal, templates, pin, window. Small: a table may hold half a million.
 #[derive(Clone, Debug)]
 pub struct Entry {
@@ -105,14 +95,19 @@ pub(super) struct Limits {
 }
 
 impl Entry {
-    /// Judges the members of an entry of the `mapRoles` / `mapUsers` formats with MountedFile's rules.
+    /// Judges the members of an entry of the `mapRoles` / `mapUsers` formats by the rules of its source.
     ///
     /// Members of the other list (`userarn` in mapRoles, …) are not looked at, as in the reference.
     ///
     /// # Errors
     /// Every fault of the entry, not only the first.
-    pub fn parse(list: EntryList, text: &EntryText, paths: RolePaths, origin: Origin) -> Result<Self, Vec<EntryError>> {
-        Self::parse_sharing(list, text, paths, origin, &mut SharedNames::default())
+    pub fn parse(
+        list: EntryList,
+        text: &EntryText,
+        rules: impl Into<EntryRules>,
+        origin: Origin,
+    ) -> Result<Self, Vec<EntryError>> {
+        Self::parse_sharing(list, text, rules.into(), origin, &mut SharedNames::default())
     }
 
     /// As [`Entry::parse`]; names that earlier entries had too are kept once. For long lists.
@@ -122,12 +117,12 @@ impl Entry {
     pub fn parse_sharing(
         list: EntryList,
         text: &EntryText,
-        paths: RolePaths,
+        rules: EntryRules,
         origin: Origin,
         shared: &mut SharedNames,
     ) -> Result<Self, Vec<EntryError>> {
         let mut errors = Vec::new();
-        let principal = parse_principal(list, text, paths, &mut errors);
+        let principal = parse_principal(list, text, rules, &mut errors);
         let limits = parse_limits(text, &mut errors);
         let username = shared.username(Template::parse(&text.username));
         let groups = shared.groups(text.groups.iter().map(|group| Template::parse(group)).collect());
@@ -155,6 +150,8 @@ impl Entry {
             (Principal::Exact(exact), EntryList::Users) => text.user_arn = Some(exact.written().to_owned()),
             (Principal::Pattern(pattern), _) => text.role_arn_like = Some(pattern.1.clone()),
             (Principal::Sso(sso), _) => text.sso = Some(sso.1.clone()),
+            (Principal::UserId(arn), EntryList::Roles) => text.role_arn = written(arn.as_deref()),
+            (Principal::UserId(arn), EntryList::Users) => text.user_arn = written(arn.as_deref()),
         }
         if let Some(limits) = self.limits.as_deref() {
             text.user_id.clone_from(&limits.user_id);
@@ -209,6 +206,8 @@ impl Entry {
             Principal::Exact(exact) => exact.written().to_owned(),
             Principal::Pattern(pattern) => pattern.1.clone(),
             Principal::Sso(sso) => sso.0.display(),
+            Principal::UserId(Some(exact)) => exact.written().to_owned(),
+            Principal::UserId(None) => self.pin().unwrap_or_default().to_owned(),
         }
     }
 
@@ -219,12 +218,19 @@ impl Entry {
             Principal::Exact(exact) => exact.is(arn.lowercase()),
             Principal::Pattern(pattern) => pattern.0.matches(arn),
             Principal::Sso(sso) => sso.0.matches(arn),
+            Principal::UserId(exact) => exact.as_deref().is_some_and(|exact| exact.is(arn.lowercase())),
         }
     }
 
     /// Whether pin and window admit a caller the entry names.
     pub(super) fn admits(&self, identity: &VerifiedIdentity, now: UnixSeconds) -> Result<(), MappingError> {
         let Some(limits) = self.limits.as_deref() else { return Ok(()) };
+        // Found by its unique id, and the ARN is another's: the id is not the caller's to be known by.
+        if let Principal::UserId(Some(exact)) = &self.principal
+            && !exact.is(identity.canonical_arn().lowercase())
+        {
+            return Err(MappingError::UniqueIdMismatch(self.origin.clone()));
+        }
         // A caller without a unique id never satisfies a pin.
         if limits.user_id.is_some() && limits.user_id.as_deref() != identity.user_id() {
             return Err(MappingError::UniqueIdMismatch(self.origin.clone()));
@@ -241,71 +247,8 @@ impl Entry {
     }
 }
 
-fn parse_principal(
-    list: EntryList,
-    text: &EntryText,
-    paths: RolePaths,
-    errors: &mut Vec<EntryError>,
-) -> Option<Principal> {
-    // An empty ARN counts as absent, as in the reference.
-    let given = |member: &'_ Option<String>| member.as_deref().filter(|arn| !arn.is_empty()).map(str::to_owned);
-    if list == EntryList::Users {
-        let Some(arn) = given(&text.user_arn) else {
-            errors.push(EntryError::NoPrincipal(list));
-            return None;
-        };
-        // Lower case first, as in the reference: `ARN:AWS:…` works here.
-        return match CanonicalArn::parse(&arn.to_ascii_lowercase()) {
-            Ok(canonical) => Some(Principal::Exact(ExactArn::new(&arn, &canonical, paths))),
-            Err(reason) => {
-                let reason = CanonicalArn::parse(&arn).err().unwrap_or(reason); // shows the text as written
-                errors.push(EntryError::BadArn { key: "userarn", reason });
-                None
-            }
-        };
-    }
-    let (exact, pattern) = (given(&text.role_arn), given(&text.role_arn_like));
-    let keys: Vec<&'static str> =
-        [(exact.is_some(), "rolearn"), (text.sso.is_some(), "sso"), (pattern.is_some(), "rolearnLike")]
-            .into_iter()
-            .filter_map(|(is_given, key)| is_given.then_some(key))
-            .collect();
-    match keys.len() {
-        0 => errors.push(EntryError::NoPrincipal(list)),
-        1 => {}
-        _ => errors.push(EntryError::SeveralPrincipals(keys)),
-    }
-    let exact = exact.and_then(|arn| parse_role_arn(&arn, paths).map_err(|error| errors.push(error)).ok());
-    let pattern = pattern.and_then(|pattern| {
-        parse_pattern(&pattern, paths).map_err(|reason| errors.push(EntryError::BadPattern(reason))).ok()
-    });
-    let sso = text.sso.as_ref().and_then(|sso| parse_sso(sso, errors));
-    exact.map(Principal::Exact).or(sso).or(pattern)
-}
-
-fn parse_role_arn(arn: &str, paths: RolePaths) -> Result<ExactArn, EntryError> {
-    if arn.contains('*') {
-        return Err(EntryError::WildcardInRoleArn(arn.to_owned()));
-    }
-    // As written: `ARN:` is an error here, as in the reference.
-    match CanonicalArn::parse(arn) {
-        Ok(canonical) => Ok(ExactArn::new(arn, &canonical, paths)),
-        Err(reason) => Err(EntryError::BadArn { key: "rolearn", reason }),
-    }
-}
-
-/// Each member is judged beside good others, so that every fault shows.
-fn parse_sso(text: &SsoText, errors: &mut Vec<EntryError>) -> Option<Principal> {
-    let (set, account, partition) = (&text.permission_set_name, &text.account_id, &text.partition);
-    for (key, judged) in [
-        ("sso.permissionSetName", SsoRole::parse(set, "000000000000", "")),
-        ("sso.accountID", SsoRole::parse("set", account, "")),
-        ("sso.partition", SsoRole::parse("set", "000000000000", partition)),
-    ] {
-        errors.extend(judged.err().map(|reason| EntryError::BadSso { key, reason }));
-    }
-    let role = SsoRole::parse(set, account, partition).ok()?;
-    Some(Principal::Sso(Box::new((role, text.clone()))))
+fn written(arn: Option<&ExactArn>) -> Option<String> {
+    arn.map(|arn| arn.written().to_owned())
 }
 
 fn parse_limits(text: &EntryText, errors: &mut Vec<EntryError>) -> Option<Limits> {

@@ -47,6 +47,12 @@ pub enum EntryError {
     /// Names no principal.
     #[error("the entry names no principal")]
     NoPrincipal(EntryList),
+    /// No `userid`, in a source that looks entries up by it.
+    #[error("the entry has no userid, and entries are looked up by it here")]
+    NoUserId,
+    /// `rolearnLike` in a source that looks entries up by `userid`.
+    #[error("rolearnLike is given, and entries are looked up by their userid here")]
+    PatternBesideUserId,
     /// A `rolearnLike` entry with a `system:` name and without `allowPrivileged: true`.
     #[error("`{name}` begins with `system:`, and the entry matches roles by a pattern")]
     Privileged {
@@ -72,10 +78,10 @@ impl EntryError {
             | Self::BadSso { key, .. }
             | Self::BadTime { key, .. }
             | Self::Privileged { key, .. } => key,
-            Self::BadPattern(_) => "rolearnLike",
+            Self::BadPattern(_) | Self::PatternBesideUserId => "rolearnLike",
             Self::EmptyPin => "userid",
             Self::EmptyWindow { .. } => "notAfter",
-            Self::NoPrincipal(_) | Self::SeveralPrincipals(_) => "",
+            Self::NoPrincipal(_) | Self::NoUserId | Self::SeveralPrincipals(_) => "",
             Self::WildcardInRoleArn(_) => "rolearn",
         }
     }
@@ -92,6 +98,8 @@ impl EntryError {
             Self::EmptyPin => "empty-pin",
             Self::EmptyWindow { .. } => "empty-window",
             Self::NoPrincipal(_) => "no-principal",
+            Self::NoUserId => "no-userid",
+            Self::PatternBesideUserId => "pattern-beside-userid",
             Self::Privileged { .. } => "privileged-pattern",
             Self::SeveralPrincipals(_) => "several-principals",
             Self::WildcardInRoleArn(_) => "wildcard-in-rolearn",
@@ -121,6 +129,10 @@ impl EntryError {
             Self::NoPrincipal(EntryList::Users) => {
                 "give userarn; a role belongs in mapRoles, where its key is rolearn".to_owned()
             }
+            Self::NoUserId => {
+                "write the id that `aws iam get-role` or `aws iam get-user` prints (AROA…, AIDA…)".to_owned()
+            }
+            Self::PatternBesideUserId => "remove it: one unique id is one role".to_owned(),
             Self::Privileged { .. } => "name the roles one by one, or add `allowPrivileged: true`".to_owned(),
             Self::SeveralPrincipals(keys) => format!("keep one of them; make {} entries of it if all are meant", keys.len()),
             Self::WildcardInRoleArn(_) => "rename rolearn to rolearnLike to match roles by a pattern".to_owned(),

@@ -33,7 +33,8 @@ impl Entry {
                     cure: "leave the path out, or set server.rolePaths to ignore".to_owned(),
                 });
             }
-            Principal::Pattern(_) | Principal::Sso(_) => {}
+            Principal::UserId(Some(exact)) => principal_warnings(self.list(), exact, &mut warnings),
+            Principal::Pattern(_) | Principal::Sso(_) | Principal::UserId(None) => {}
         }
         if let Some(pin) = self.pin().filter(|pin| self.names_roles() && pin.contains(':')) {
             warnings.push(EntryWarning {
@@ -58,6 +59,7 @@ impl Entry {
     fn names_roles(&self) -> bool {
         match self.principal() {
             Principal::Exact(exact) => exact.key().contains(":role/"),
+            Principal::UserId(_) => self.list() == EntryList::Roles,
             Principal::Pattern(_) | Principal::Sso(_) => true,
         }
     }
@@ -121,7 +123,20 @@ fn principal_warnings(list: EntryList, exact: &ExactArn, warnings: &mut Vec<Entr
         EntryList::Users => "userarn",
     };
     let written = exact.written();
-    let Ok(canonical) = CanonicalArn::parse(&exact.key()) else { return };
+    let matched = exact.key();
+    let canonical = match CanonicalArn::parse(&matched) {
+        Ok(canonical) if canonical.lowercase() == matched => canonical,
+        // Where ARNs are not judged: a session's, a typo, half an ARN.
+        Ok(_) | Err(_) => {
+            warnings.push(EntryWarning {
+                code: "arn-never-matches",
+                key,
+                what: format!("`{written}` is not the ARN of a role or user: the entry matches nobody"),
+                cure: "write it as `arn:aws:iam::111122223333:role/NAME`, or `…:user/NAME`".to_owned(),
+            });
+            return;
+        }
+    };
     let written_kind = CanonicalArn::parse(written).map_or_else(|_| canonical.kind(), |arn| arn.kind());
     let mut warn = |code, what: String, cure: String| warnings.push(EntryWarning { code, key, what, cure });
     let role = || {

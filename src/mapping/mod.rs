@@ -8,7 +8,8 @@
 //!                     ▲ Chain: deny list, then the table of each source
 //! ```
 //!
-//! Order within a table: exact role, SSO entry in file order, `rolearnLike`, user, account list.
+//! Order within a table: exact role, SSO entry in file order, `rolearnLike`, user, account list. A table of a source with
+//! strict user ids has roles and users by their unique id instead.
 //! Source: aws-iam-authenticator 0.7.18; where we differ and why: `docs/compatibility.md`, "Mapping".
 
 mod arn_index;
@@ -16,6 +17,7 @@ mod chain;
 mod deny;
 mod entry;
 mod entry_error;
+mod entry_rules;
 mod entry_warning;
 mod nearest;
 mod principal;
@@ -35,8 +37,9 @@ use crate::iam::VerifiedIdentity;
 
 pub use chain::{Chain, SourceKind};
 pub use deny::{DenyEntry, DenyEntryError, DenyList, DenyText};
-pub use entry::{Entry, EntryList, EntryText, Origin, RolePaths, SsoText};
+pub use entry::{Entry, EntryList, EntryText, Origin, SsoText};
 pub use entry_error::EntryError;
+pub use entry_rules::{ArnReading, EntryRules, RolePaths};
 pub use entry_warning::EntryWarning;
 pub use nearest::{Nearest, nearest, suggested_member};
 pub use reserved::{NameKind, ReservedName, ReservedPrefixes, is_reserved_group, is_reserved_username};

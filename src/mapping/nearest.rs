@@ -25,8 +25,7 @@ const SLIP: usize = 2;
 /// The entries of `table` that nearly name the caller, those with a known mistake first, then in file order; at most `limit`.
 #[must_use]
 pub fn nearest(table: &MappingTable, identity: &VerifiedIdentity, limit: usize) -> Vec<Nearest> {
-    let caller = identity.canonical_arn();
-    let entries = table.entries().iter().filter_map(|entry| near_entry(entry, caller));
+    let entries = table.entries().iter().filter_map(|entry| near_entry(entry, identity));
     let accounts = table.accounts().iter().filter_map(|account| near_account(account, table, identity));
     let mut found: Vec<Nearest> = entries.chain(accounts).collect();
     found.sort_by_key(|near| near.hint.is_none());
@@ -34,11 +33,17 @@ pub fn nearest(table: &MappingTable, identity: &VerifiedIdentity, limit: usize) 
     found
 }
 
-fn near_entry(entry: &Entry, caller: &CanonicalArn) -> Option<Nearest> {
+fn near_entry(entry: &Entry, identity: &VerifiedIdentity) -> Option<Nearest> {
+    let caller = identity.canonical_arn();
     let mut near = match entry.principal() {
         Principal::Exact(exact) => near_exact(ArnSections::split(&exact.key()).ok()?, caller),
         Principal::Pattern(pattern) => near_pattern(pattern.0.lowercase(), entry, caller),
         Principal::Sso(sso) => near_sso(&sso.0, caller),
+        Principal::UserId(Some(exact)) if exact.is(caller.lowercase()) => {
+            (entry.pin() != identity.user_id()).then(|| other_id(entry, identity))
+        }
+        Principal::UserId(Some(exact)) => near_exact(ArnSections::split(&exact.key()).ok()?, caller),
+        Principal::UserId(None) => None,
     }?;
     near.principal = entry.principal_text();
     near.origin = entry.origin().clone();
@@ -146,6 +151,21 @@ fn owner_differs(partition: &str, account: &str, caller: &CanonicalArn) -> Optio
             Some(near(Hint::PartitionDiffers, differs, cure))
         }
         _ => None,
+    }
+}
+
+/// The right ARN under another unique id, in a source that looks entries up by it.
+fn other_id(entry: &Entry, identity: &VerifiedIdentity) -> Nearest {
+    let own = identity.user_id().unwrap_or("none");
+    Nearest {
+        hint: None,
+        differs: format!(
+            "the entry holds for unique id `{}`, the caller's is `{own}`",
+            entry.pin().unwrap_or_default()
+        ),
+        cure: format!("if the role or user was made anew and is meant, write `{own}` as its userid"),
+        principal: String::new(),
+        origin: Origin::default(),
     }
 }
 

@@ -97,7 +97,7 @@ pub fn search(
     for table in &chain.tables {
         let table = table.now();
         let mut missed = true;
-        for hit in table.hits(identity.canonical_arn(), identity.account_id()) {
+        for hit in table.hits(identity) {
             missed = false;
             let verdict = table.entry(hit).map_or(Ok(()), |entry| entry.admits(identity, now));
             if visit(Finding::Hit { table: Arc::clone(&table), hit, verdict }).is_break() {

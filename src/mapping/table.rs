@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::arn_index::ArnIndex;
 use super::principal::{Principal, role_owner_of, sso_key, sso_key_of};
 use super::{Entry, EntryList, Origin, SourceKind};
-use crate::iam::{CanonicalArn, Partition};
+use crate::iam::{CanonicalArn, Partition, VerifiedIdentity};
 
 /// What a table needs beside its entries.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +36,9 @@ pub struct MappingTable {
     /// Best first.
     patterns: HashMap<String, Vec<usize>>,
     users: ArnIndex,
+    /// Entries looked up by their unique id.
+    role_ids: HashMap<String, usize>,
+    user_ids: HashMap<String, usize>,
     account_ids: HashMap<String, usize>,
 }
 
@@ -78,16 +81,25 @@ impl MappingTable {
             accounts: accounts.into(),
             sso: HashMap::new(),
             patterns: HashMap::new(),
+            role_ids: HashMap::new(),
+            user_ids: HashMap::new(),
         };
         // An identity always has an account; an empty item of the list (YAML null) must not meet an empty one.
         table.account_ids.remove("");
         for (at, entry) in table.entries.iter().enumerate() {
+            let id = || entry.pin().unwrap_or_default().to_owned();
             match (entry.principal(), entry.list()) {
                 (Principal::Exact(exact), EntryList::Roles) => {
                     table.roles.replace(exact, at, &table.entries);
                 }
                 (Principal::Exact(exact), EntryList::Users) => {
                     table.users.replace(exact, at, &table.entries);
+                }
+                (Principal::UserId(_), EntryList::Roles) => {
+                    table.role_ids.insert(id(), at);
+                }
+                (Principal::UserId(_), EntryList::Users) => {
+                    table.user_ids.insert(id(), at);
                 }
                 (Principal::Sso(sso), _) => {
                     table.sso.entry(sso_key(&sso.1)).or_insert(at);
@@ -169,13 +181,15 @@ impl MappingTable {
     }
 
     /// All that knows a principal, in the order it is asked: exact role, SSO, `rolearnLike` best first, user, account.
+    /// Entries that are looked up by their unique id stand where those with an ARN do.
     ///
-    /// `account` is the caller's, as STS sent it. Lazy: who takes the first pays for the first.
-    pub fn hits(&self, arn: &CanonicalArn, account: &str) -> impl Iterator<Item = Hit> {
+    /// Lazy: who takes the first pays for the first.
+    pub fn hits(&self, identity: &VerifiedIdentity) -> impl Iterator<Item = Hit> {
+        let (arn, account) = (identity.canonical_arn(), identity.account_id());
         let key = arn.lowercase();
-        let exact = self.roles.find(key, &self.entries);
+        let exact = self.roles.find(key, &self.entries).or_else(|| by_id(&self.role_ids, identity));
         let sso = || sso_key_of(key).and_then(|key| self.sso.get(key)).copied();
-        let user = || self.users.find(key, &self.entries);
+        let user = move || self.users.find(key, &self.entries).or_else(|| by_id(&self.user_ids, identity));
         let in_account = arn.partition() == self.settings.partition;
         let account = move || self.account_ids.get(account).copied().filter(|_| in_account);
         let by_role = exact.into_iter().chain(lazily(sso)).chain(self.patterns_naming(arn));
@@ -197,10 +211,15 @@ pub fn repeated_entries(entries: &[Entry]) -> Vec<RepeatedEntry> {
     let mut repeated = Vec::new();
     for (at, again) in entries.iter().enumerate() {
         let (first, in_force) = match again.principal() {
+            Principal::Exact(arn) if arn.is_never() => (None, None),
             Principal::Exact(arn) => (exact.replace(arn, at, entries), Some(at)),
             Principal::Sso(sso) => {
                 let first = *others.entry(sso_key(&sso.1)).or_insert(at);
                 (Some(first).filter(|first| *first != at), Some(first))
+            }
+            Principal::UserId(_) => {
+                let id = format!("userid {}", again.pin().unwrap_or_default());
+                (others.insert(id, at), Some(at))
             }
             Principal::Pattern(pattern) => {
                 let first = *others.entry(pattern.0.lowercase().to_owned()).or_insert(at);
@@ -217,6 +236,11 @@ pub fn repeated_entries(entries: &[Entry]) -> Vec<RepeatedEntry> {
         }
     }
     repeated
+}
+
+/// A caller without a unique id is in no such index.
+fn by_id(index: &HashMap<String, usize>, identity: &VerifiedIdentity) -> Option<usize> {
+    if index.is_empty() { None } else { index.get(identity.user_id()?).copied() }
 }
 
 fn lazily<T>(ask: impl FnOnce() -> Option<T>) -> impl Iterator<Item = T> {

@@ -62,7 +62,7 @@ pub fn parse_entries(
         let Some(text) = entry_text(item, list, &here, settings.unknown, faults) else { continue };
         let is_sso = text.sso.is_some();
         let origin = Origin { place: Arc::clone(file), at: item.at() };
-        match Entry::parse_sharing(list, &text, settings.role_paths, origin, &mut shared) {
+        match Entry::parse_sharing(list, &text, settings.role_paths.into(), origin, &mut shared) {
             Ok(entry) => {
                 warn(&entry, item, &here, faults);
                 if settings.sso_roles || !is_sso {

@@ -10,6 +10,7 @@ mod aws_auth;
 mod deny;
 mod dynamic;
 mod entries;
+mod iam_identity_mapping;
 mod modes;
 mod reserved;
 
@@ -23,6 +24,7 @@ pub use aws_auth::{
 pub use deny::parse_deny;
 pub use dynamic::{BackendModeFile, DynamicFile, parse_backend_mode_file, parse_dynamic_file};
 pub use entries::{entry_text, parse_entries};
+pub use iam_identity_mapping::parse_iam_identity_mapping;
 pub use modes::{ModeName, UnknownMode, parse_mode};
 pub use reserved::{ReservedEntry, parse_reserved, reserved_entries};
 
