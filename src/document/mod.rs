@@ -12,13 +12,17 @@
 mod faults;
 mod json;
 mod outline;
+pub mod render;
 mod scalar;
+mod splice;
 mod tape;
+mod to_json;
 mod yaml;
 
 pub use faults::{Faults, Place, cure_for_unknown, known};
 pub use outline::{Outline, OutlineMember, Shape, outline};
 pub use scalar::{Plain, Scalar};
+pub use splice::Splice;
 pub use tape::{Document, Items, Member, Members, Node, Value};
 
 use crate::diagnostic::{Diagnostic, Position, Severity};

@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use serde_json::{Map, Value};
 
-use super::render::{Style, dash_of, line_end, line_start, map_lines};
-use super::splice::{Splice, next};
+use super::splice::next;
 use super::tree::{Kind, Tree, fault, member_of, parse, text as text_of};
 use super::wanted;
 use crate::diagnostic::Diagnostic;
-use crate::document::{Outline, OutlineMember, Shape};
+use crate::document::render::{Style, dash_of, line_end, line_start, map_lines};
+use crate::document::{Outline, OutlineMember, Shape, Splice};
 
 /// Splices that one change may take: far more than one needs, so that a fault of ours ends.
 const MAX_SPLICES: usize = 500;

@@ -11,7 +11,6 @@
 mod edit;
 mod file;
 mod files;
-mod render;
 mod splice;
 mod tree;
 mod wanted;

@@ -9,27 +9,12 @@ use std::ops::Range;
 use serde_json::{Map, Value};
 
 use super::EditError;
-use super::render::{
-    Style, column, dash_of, indentation, inline, is_inline, item_lines, json, line_end, line_start, lines_below,
-    list_lines, map_lines, member_lines, pretty,
-};
 use super::tree::fault;
-use crate::document::{Outline, OutlineMember, Shape};
-
-/// Bytes to be replaced, and by what.
-#[derive(Debug)]
-pub(super) struct Splice {
-    pub(super) range: Range<usize>,
-    pub(super) text: String,
-}
-
-impl Splice {
-    pub(super) fn apply(&self, text: &str) -> String {
-        let before = text.get(..self.range.start).unwrap_or_default();
-        let after = text.get(self.range.end..).unwrap_or_default();
-        [before, &self.text, after].concat()
-    }
-}
+use crate::document::render::{
+    Style, column, dash_of, indentation, inline, is_inline, json, line_end, line_start, lines_below, list_lines,
+    map_lines, member_lines, pretty,
+};
+use crate::document::{Outline, OutlineMember, Shape, Splice};
 
 /// Where a value stands.
 #[derive(Clone, Copy, Debug)]
@@ -126,7 +111,7 @@ impl Editor<'_> {
                 return Ok(Some(splice));
             }
         }
-        Ok(want.get(old.len()).and_then(|value| self.append(node, is_flow, items, value)))
+        Ok(want.get(old.len()).and_then(|value| Splice::item(self.text, node, value, &self.style)))
     }
 
     fn insert_member(
@@ -141,54 +126,14 @@ impl Editor<'_> {
         let end = end_of(last);
         if is_flow {
             let key = json(&key.into());
-            return Some(self.insert_in_flow(node, first.range.start, last.range.start, end, &|indent| {
+            let at = (first.range.start, last.range.start, end);
+            return Some(Splice::in_flow(self.text, node, at, &self.style, &|indent| {
                 let value = indent.map_or_else(|| json(value), |indent| pretty(value, indent, &self.style));
                 format!("{key}: {value}")
             }));
         }
         let lines = member_lines(key, value, column(self.text, first.range.start), &self.style);
-        Some(self.insert_lines(end, &lines))
-    }
-
-    fn append(&self, node: &Outline, is_flow: bool, items: &[Outline], value: &Value) -> Option<Splice> {
-        let (first, last) = (items.first()?, items.last()?);
-        if is_flow {
-            return Some(self.insert_in_flow(node, first.range.start, last.range.start, last.range.end, &|indent| {
-                indent.map_or_else(|| json(value), |indent| pretty(value, indent, &self.style))
-            }));
-        }
-        let dash = dash_of(self.text, first.range.start);
-        // Blanks between dash and content count as style; an anchor, or a line feed, does not.
-        let is_plain_lead = self
-            .text
-            .get(dash..first.range.start)
-            .is_some_and(|lead| lead.strip_prefix('-').is_some_and(|blanks| blanks.bytes().all(|byte| byte == b' ')));
-        let gap = if is_plain_lead { first.range.start.saturating_sub(dash) } else { 2 };
-        Some(self.insert_lines(last.range.end, &item_lines(value, column(self.text, dash), gap, &self.style)))
-    }
-
-    /// Behind the line on which `end` stands.
-    fn insert_lines(&self, end: usize, lines: &[String]) -> Splice {
-        let at = line_end(self.text, end);
-        let newline = self.style.newline;
-        Splice { range: at..at, text: format!("{newline}{}", lines.join(newline)) }
-    }
-
-    /// Behind the last of a flow collection; on a line of its own if the others have one.
-    fn insert_in_flow(
-        &self,
-        node: &Outline,
-        first: usize,
-        last: usize,
-        end: usize,
-        render: &dyn Fn(Option<&str>) -> String,
-    ) -> Splice {
-        let is_spread = self.text.get(node.range.start..first).is_some_and(|lead| lead.contains('\n'));
-        let text = match indentation(self.text, last).filter(|_| is_spread) {
-            Some(indent) => format!(",{}{indent}{}", self.style.newline, render(Some(indent))),
-            None => format!(", {}", render(None)),
-        };
-        Splice { range: end..end, text }
+        Some(Splice::lines(self.text, end, &lines, &self.style))
     }
 
     fn remove_member(

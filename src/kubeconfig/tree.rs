@@ -1,10 +1,10 @@
 //! What a kubeconfig's text says: as values, and as entries.
 
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
 use super::EditError;
 use crate::diagnostic::{Diagnostic, Position, Severity};
-use crate::document::{self, Format, Node, Outline, Plain};
+use crate::document::{self, Format, Node, Outline};
 
 /// The lists of a kubeconfig whose items have names.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -165,7 +165,7 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Tree, EditError> {
         check_list(file, kind, root.member(kind.list()))?;
     }
     let outline = document::outline(file, text).map_err(|fault| EditError::Faults(vec![fault]))?;
-    match value(root) {
+    match root.to_json() {
         Value::Object(root) => Ok(Tree { root, outline }),
         _ => Ok(Tree { root: Map::new(), outline }),
     }
@@ -174,7 +174,7 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Tree, EditError> {
 /// The value of the member `key` of a text that need not be a kubeconfig.
 pub(super) fn member_of(yaml: &str, key: &str) -> Option<Value> {
     let document = document::parse("", yaml, Format::Yaml).ok()?;
-    Some(value(document.root().member(key)?))
+    Some(document.root().member(key)?.to_json())
 }
 
 /// The list is missing, empty, or has maps with names of their own.
@@ -220,20 +220,4 @@ fn check_list(file: &str, kind: Kind, list: Option<Node<'_>>) -> Result<(), Edit
 
 pub(super) fn fault(file: &str, at: Position, code: &'static str, what: String, cure: &str) -> EditError {
     EditError::Faults(vec![Diagnostic::keyless(Severity::Error, code, Some(file.into()), Some(at), what, cure)])
-}
-
-fn value(node: Node<'_>) -> Value {
-    match node.value() {
-        document::Value::List(items) => Value::Array(items.map(value).collect()),
-        document::Value::Map(members) => {
-            Value::Object(members.map(|member| (member.key.to_owned(), value(member.value))).collect())
-        }
-        document::Value::Scalar(scalar) => match scalar.plain() {
-            Plain::Null => Value::Null,
-            Plain::Bool(value) => Value::Bool(value),
-            Plain::Int(number) => Number::from_i128(number).map_or_else(|| scalar.text.into(), Value::Number),
-            Plain::Float(number) => Number::from_f64(number).map_or_else(|| scalar.text.into(), Value::Number),
-            Plain::Text(text) => text.into(),
-        },
-    }
 }

@@ -1,25 +1,26 @@
-//! Values as YAML lines and as JSON, in the style of the text they go into.
+//! Values as YAML lines and as JSON, in the style of the text they go into: for those who edit texts.
 
 use serde_json::{Map, Value};
 
-use crate::document::{Outline, Shape};
+use super::{Outline, Shape};
 
 /// How the text around is written.
 #[derive(Clone, Debug)]
-pub(super) struct Style {
+pub struct Style {
     /// Ends its lines.
-    pub(super) newline: &'static str,
+    pub newline: &'static str,
     /// Blanks by which a map stands deeper than its key.
-    pub(super) step: usize,
+    pub step: usize,
     /// Blanks by which the dash of a list stands deeper than its key.
-    pub(super) dash: usize,
+    pub dash: usize,
     /// What one level of JSON on several lines is indented by.
-    pub(super) json_step: String,
+    pub json_step: String,
 }
 
 impl Style {
     /// As the first places of the text show it; kubectl's own where it shows nothing.
-    pub(super) fn of(text: &str, outline: Option<&Outline>) -> Self {
+    #[must_use]
+    pub fn of(text: &str, outline: Option<&Outline>) -> Self {
         let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
         let mut style = Self { newline, step: 2, dash: 0, json_step: "  ".to_owned() };
         let (mut step, mut dash) = (None, None);
@@ -64,30 +65,35 @@ fn look(text: &str, node: &Outline, step: &mut Option<usize>, dash: &mut Option<
 }
 
 /// Where the line of `at` begins.
-pub(super) fn line_start(text: &str, at: usize) -> usize {
+#[must_use]
+pub fn line_start(text: &str, at: usize) -> usize {
     text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |feed| feed.saturating_add(1))
 }
 
 /// Where the line of `at` ends, its line feed not included.
-pub(super) fn line_end(text: &str, at: usize) -> usize {
+#[must_use]
+pub fn line_end(text: &str, at: usize) -> usize {
     let rest = text.get(at..).unwrap_or_default();
     let line = rest.find('\n').map_or(rest, |feed| rest.get(..feed).unwrap_or_default());
     at.saturating_add(line.strip_suffix('\r').unwrap_or(line).len())
 }
 
 /// Bytes between the begin of the line and `at`; blanks are one byte each.
-pub(super) fn column(text: &str, at: usize) -> usize {
+#[must_use]
+pub fn column(text: &str, at: usize) -> usize {
     at.saturating_sub(line_start(text, at))
 }
 
 /// The blanks before `at`, if nothing else stands before it on its line.
-pub(super) fn indentation(text: &str, at: usize) -> Option<&str> {
+#[must_use]
+pub fn indentation(text: &str, at: usize) -> Option<&str> {
     let before = text.get(line_start(text, at)..at)?;
     before.bytes().all(|byte| byte == b' ' || byte == b'\t').then_some(before)
 }
 
 /// Where the dash of the block list's item stands that begins at `at`.
-pub(super) fn dash_of(text: &str, at: usize) -> usize {
+#[must_use]
+pub fn dash_of(text: &str, at: usize) -> usize {
     let mut end = at;
     loop {
         let start = line_start(text, end);
@@ -101,7 +107,8 @@ pub(super) fn dash_of(text: &str, at: usize) -> usize {
 }
 
 /// Whether it stands behind its key on one line.
-pub(super) fn is_inline(value: &Value) -> bool {
+#[must_use]
+pub fn is_inline(value: &Value) -> bool {
     match value {
         Value::Array(items) => items.is_empty(),
         Value::Object(members) => members.is_empty(),
@@ -110,7 +117,8 @@ pub(super) fn is_inline(value: &Value) -> bool {
 }
 
 /// What stands on one line in block style.
-pub(super) fn inline(value: &Value) -> String {
+#[must_use]
+pub fn inline(value: &Value) -> String {
     match value {
         Value::String(text) if is_plain(text) => text.clone(),
         other => json(other),
@@ -118,7 +126,8 @@ pub(super) fn inline(value: &Value) -> String {
 }
 
 /// On one line, as JSON, which is YAML too.
-pub(super) fn json(value: &Value) -> String {
+#[must_use]
+pub fn json(value: &Value) -> String {
     match value {
         Value::Array(items) => format!("[{}]", items.iter().map(json).collect::<Vec<_>>().join(", ")),
         Value::Object(members) => {
@@ -131,7 +140,8 @@ pub(super) fn json(value: &Value) -> String {
 }
 
 /// As JSON on several lines; all but the first begin with `indent`.
-pub(super) fn pretty(value: &Value, indent: &str, style: &Style) -> String {
+#[must_use]
+pub fn pretty(value: &Value, indent: &str, style: &Style) -> String {
     let (deeper, newline) = (format!("{indent}{}", style.json_step), style.newline);
     let between = format!(",{newline}{deeper}");
     match value {
@@ -150,7 +160,8 @@ pub(super) fn pretty(value: &Value, indent: &str, style: &Style) -> String {
 }
 
 /// The lines of a member of a block map whose keys stand at `column`.
-pub(super) fn member_lines(key: &str, value: &Value, column: usize, style: &Style) -> Vec<String> {
+#[must_use]
+pub fn member_lines(key: &str, value: &Value, column: usize, style: &Style) -> Vec<String> {
     let key = if is_plain(key) { key.to_owned() } else { quoted(key) };
     let blanks = " ".repeat(column);
     if is_inline(value) {
@@ -162,7 +173,8 @@ pub(super) fn member_lines(key: &str, value: &Value, column: usize, style: &Styl
 }
 
 /// The lines of a collection that stands below a key at `column`.
-pub(super) fn lines_below(value: &Value, column: usize, style: &Style) -> Vec<String> {
+#[must_use]
+pub fn lines_below(value: &Value, column: usize, style: &Style) -> Vec<String> {
     match value {
         Value::Object(members) => map_lines(members, column.saturating_add(style.step), style),
         Value::Array(items) => list_lines(items, column.saturating_add(style.dash), style),
@@ -171,17 +183,20 @@ pub(super) fn lines_below(value: &Value, column: usize, style: &Style) -> Vec<St
 }
 
 /// The lines of a block map whose keys stand at `column`.
-pub(super) fn map_lines(members: &Map<String, Value>, column: usize, style: &Style) -> Vec<String> {
+#[must_use]
+pub fn map_lines(members: &Map<String, Value>, column: usize, style: &Style) -> Vec<String> {
     members.iter().flat_map(|(key, value)| member_lines(key, value, column, style)).collect()
 }
 
 /// The lines of a block list whose dashes stand at `column`.
-pub(super) fn list_lines(items: &[Value], column: usize, style: &Style) -> Vec<String> {
+#[must_use]
+pub fn list_lines(items: &[Value], column: usize, style: &Style) -> Vec<String> {
     items.iter().flat_map(|item| item_lines(item, column, 2, style)).collect()
 }
 
 /// The lines of an item whose dash stands at `column` and whose content stands `gap` behind it.
-pub(super) fn item_lines(item: &Value, column: usize, gap: usize, style: &Style) -> Vec<String> {
+#[must_use]
+pub fn item_lines(item: &Value, column: usize, gap: usize, style: &Style) -> Vec<String> {
     let blanks = " ".repeat(column);
     let lead = format!("{blanks}-{}", " ".repeat(gap.saturating_sub(1)));
     match item {
