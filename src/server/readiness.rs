@@ -39,6 +39,9 @@ impl Readiness {
                 None => {}
             }
         }
+        if let Some(fault) = &sources.list_fault {
+            line(format_args!("backend-mode file: {}; see the log", without_values(fault)));
+        }
         for fault in self.certificate_faults.now().iter() {
             line(format_args!("certificate: {fault}"));
         }

@@ -4,13 +4,15 @@
 //! source that stands in both lists goes on as it is. What was ended writes, if it still does, to a table that no chain
 //! holds.
 
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
 use super::outlet::{Board, Outlet};
+use super::watched_file::Tally;
 use super::{SourceSettings, SourceState, config_map, crd, dynamic_file};
 use crate::clock::Clock;
 use crate::kubernetes::ClusterAccess;
@@ -44,13 +46,18 @@ pub(super) struct Fleet {
 struct Running {
     kind: SourceKind,
     table: Live<MappingTable>,
-    cancel: CancellationToken,
-    _tasks: JoinSet<()>,
+    task: JoinSet<()>,
 }
 
 impl Ground {
     pub(super) fn table_settings(&self, source: SourceKind) -> TableSettings {
         TableSettings { source, partition: self.settings.partition }
+    }
+
+    /// How the watch of a file is told of.
+    pub(super) fn tally(&self, source: &'static str) -> Tally {
+        let dynamic = source != SourceKind::MountedFile.as_str();
+        Tally { metrics: Arc::clone(&self.metrics), source, dynamic }
     }
 
     /// Where the API server is.
@@ -69,35 +76,47 @@ impl Fleet {
     pub(super) async fn launch(&mut self, kinds: &[SourceKind]) {
         self.start_missing(kinds);
         self.publish(kinds);
-        let mut state = self.ground.board.subscribe();
-        let local = |kind| matches!(kind, SourceKind::DynamicFile);
-        while state.now().sources.iter().any(|source| local(source.kind) && !source.is_settled()) {
-            if !state.changed().await {
-                return;
-            }
-        }
+        let local = |source: &SourceState| source.kind == SourceKind::DynamicFile && !source.is_settled();
+        self.until_none(local).await;
     }
 
-    /// Changes the list; returns when it is in force. Dropped before, the old list stays in force.
-    pub(super) async fn switch(&mut self, kinds: &[SourceKind]) {
+    /// Begins a change of the list: starts what is new. What was begun for another list that never came into force is
+    /// ended, or reused.
+    pub(super) async fn begin(&mut self, kinds: &[SourceKind]) {
+        let in_force = self.kinds();
+        self.end(|kind| !kinds.contains(&kind) && !in_force.contains(&kind)).await;
         self.start_missing(kinds);
-        let mut state = self.ground.board.subscribe();
-        let to_come = |source: &SourceState| kinds.contains(&source.kind) && !source.asked && !source.published;
-        while state.now().sources.iter().any(to_come) {
-            if !state.changed().await {
-                return;
-            }
-        }
+    }
+
+    /// Waits until what was begun has published its first tables. May be dropped: the list in force stays.
+    pub(super) async fn first_tables(&self, kinds: &[SourceKind]) {
+        self.until_none(|source| kinds.contains(&source.kind) && !source.asked && !source.published).await;
+    }
+
+    /// Puts a list that was begun in force, then ends the sources that are not on it.
+    pub(super) async fn put_in_force(&mut self, kinds: &[SourceKind]) {
         self.publish(kinds);
-        for gone in self.running.extract_if(.., |running| !kinds.contains(&running.kind)) {
-            gone.cancel.cancel();
-            self.ground.metrics.source_ended(gone.kind.as_str());
-        }
+        self.end(|kind| !kinds.contains(&kind)).await;
     }
 
     /// The list in force.
     pub(super) fn kinds(&self) -> Vec<SourceKind> {
         self.chain.subscribe().now().tables.iter().map(|table| table.now().source()).collect()
+    }
+
+    async fn until_none(&self, wanting: impl Fn(&SourceState) -> bool) {
+        let mut state = self.ground.board.subscribe();
+        while state.now().sources.iter().any(&wanting) && state.changed().await {}
+    }
+
+    /// Returns once nothing of them runs, so that none writes to the metrics or the board of a later one of its kind.
+    async fn end(&mut self, goes: impl Fn(SourceKind) -> bool) {
+        let gone: Vec<Running> = self.running.extract_if(.., |running| goes(running.kind)).collect();
+        for mut gone in gone {
+            gone.task.shutdown().await;
+            self.ground.metrics.source_ended(gone.kind.as_str());
+            self.ground.board.remove(gone.kind);
+        }
     }
 
     fn publish(&self, kinds: &[SourceKind]) {
@@ -123,9 +142,6 @@ impl Fleet {
     fn start(&self, kind: SourceKind) -> Option<Running> {
         let ground = self.ground.clone();
         let (outlet, table) = Outlet::new(ground.table_settings(kind), &ground.board, &ground.metrics);
-        let cancel = CancellationToken::new();
-        let mut tasks = JoinSet::new();
-        let until = cancel.clone();
         let work: Pin<Box<dyn Future<Output = ()> + Send>> = match kind {
             SourceKind::Crd => Box::pin(crd::run(ground, outlet)),
             SourceKind::DynamicFile => Box::pin(dynamic_file::run(ground, outlet)),
@@ -135,8 +151,16 @@ impl Fleet {
             | SourceKind::EksAccessEntries
             | SourceKind::MountedFile => return None,
         };
-        tasks.spawn(async move { until.run_until_cancelled(work).await.unwrap_or(()) });
-        self.ground.board.add(kind);
-        Some(Running { kind, table, cancel, _tasks: tasks })
+        let (board, metrics) = (self.ground.board.clone(), Arc::clone(&self.ground.metrics));
+        board.add(kind);
+        let mut task = JoinSet::new();
+        task.spawn(async move {
+            if AssertUnwindSafe(work).catch_unwind().await.is_err() {
+                tracing::error!(mapping.source = %kind, "the source ended in a panic; what it served stays until a restart");
+                metrics.source_stale(kind.as_str(), true);
+                board.fault(kind, "it ended in a panic; restart the server and report it".to_owned());
+            }
+        });
+        Some(Running { kind, table, task })
     }
 }

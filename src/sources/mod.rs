@@ -44,6 +44,7 @@ use crate::kubernetes::ClusterAccess;
 use crate::live::{Live, Publisher, live};
 use crate::mapping::{Chain, DenyList, ReservedPrefixes, RolePaths, ScrubbedAccounts, SourceKind};
 use crate::telemetry::Metrics;
+use backend_mode::ModeFile;
 use fleet::{Fleet, Ground};
 use keys::KeySettings;
 use mounted_file::{MountedFile, Outlets};
@@ -94,8 +95,11 @@ pub enum SourceError {
 /// How the sources stand; for `/readyz`.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct SourcesState {
-    /// Those that requests ask, in `backendMode` order; behind them those that wait for their first table.
+    /// Those that requests ask, in `backendMode` order. Behind them those that are not asked: of a changed list that waits
+    /// for their first tables, and the config file, whose deny list counts whatever the list says.
     pub sources: Vec<SourceState>,
+    /// Why the list in force is not that of the backend-mode file; absent when it is, or when there is no such file.
+    pub list_fault: Option<String>,
 }
 
 /// How one source stands.
@@ -153,31 +157,32 @@ pub async fn start(
     let ground = Ground { settings: Arc::new(settings.clone()), board, metrics, clock, reload: reloads };
     let (deny, deny_list) = live(DenyList::default());
     let (reserved, prefixes) = live(ReservedPrefixes::default());
-    let (mut outlet, mounted) =
+    let (outlet, mounted) =
         Outlet::new(ground.table_settings(SourceKind::MountedFile), &ground.board, &ground.metrics);
     let chain = Chain { deny: deny_list, reserved: prefixes, tables: Vec::new(), scrubbed: settings.scrubbed.clone() };
     let (chain, chains) = live(chain);
     let (state, cancel, mut tasks) = (ground.board.subscribe(), CancellationToken::new(), JoinSet::new());
-    ground.board.ask(&settings.backend_modes);
+    let mut fleet = Fleet::new(ground.clone(), mounted, chain);
     if let Some(path) = &settings.config_file {
+        ground.board.add(SourceKind::MountedFile);
         let outlets = Outlets { outlet, deny, reserved };
-        let started = MountedFile::start(path, settings.key_settings(), settings.first_reading.take(), outlets).await;
+        let tally = ground.tally(SourceKind::MountedFile.as_str());
+        let first = settings.first_reading.take();
+        let started = MountedFile::start(path, settings.key_settings(), first, outlets, tally).await;
         let (source, file) = started.map_err(SourceError::Faults)?;
         tasks.spawn(source.run(file, ground.reload.clone(), cancel.clone()));
-    } else {
-        outlet.recover_without_input();
     }
-    let mut fleet = Fleet::new(ground, mounted, chain);
-    fleet.launch(&settings.backend_modes).await;
     let until = cancel.clone();
-    match settings.backend_mode_file.clone() {
+    match &settings.backend_mode_file {
         Some(path) => {
-            let file = backend_mode::launch(&mut fleet, &path).await;
+            let (file, list) = ModeFile::start(path, ground).await;
+            fleet.launch(&list).await;
             tasks.spawn(async move {
-                until.run_until_cancelled(Box::pin(backend_mode::follow(fleet, file))).await.unwrap_or(());
+                until.run_until_cancelled(Box::pin(file.follow(fleet))).await.unwrap_or(());
             });
         }
         None => {
+            fleet.launch(&settings.backend_modes).await;
             tasks.spawn(async move {
                 until.cancelled().await;
                 drop(fleet);

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::file_text::{FileText, format_of, unreadable};
 use super::keys::{self, KeySettings, Mappings};
 use super::outlet::Outlet;
-use super::watched_file::{Digest, Look, WatchedFile};
+use super::watched_file::{Digest, Look, Tally, WatchedFile};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::document::{self, Faults, Format, Node, Place, Value};
 use crate::live::{Live, Publisher};
@@ -148,11 +148,12 @@ impl MountedFile {
         settings: KeySettings,
         first: Option<Reading>,
         outlets: Outlets,
+        tally: Tally,
     ) -> Result<(Self, WatchedFile), Vec<Diagnostic>> {
         let format = format_of(path).map_err(|fault| vec![fault])?;
         let mut source =
             Self { path: path.to_owned(), format, settings, outlets, served: None, started_with: None, told: None };
-        let mut file = WatchedFile::new(path);
+        let mut file = WatchedFile::start(path, tally).await;
         match (file.look_once(true).await, first) {
             (Look::Changed(_, digest), Some(first)) if first.digest == digest => source.publish(first),
             (Look::Changed(bytes, _), _) => {

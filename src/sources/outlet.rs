@@ -92,12 +92,6 @@ impl Outlet {
         self.show();
     }
 
-    /// There is no input to read: nothing is served, and that is how it is meant.
-    pub(super) fn recover_without_input(&mut self) {
-        self.published = true;
-        self.show();
-    }
-
     /// Keeps what is served: the newest input cannot be read or used. Yields whether this is news.
     pub(super) fn fail(&mut self, fault: String) -> bool {
         self.metrics.source_failed(self.kind.as_str());
@@ -138,32 +132,55 @@ impl Board {
 
     /// A line for a source that has not published and that no request asks yet.
     pub(super) fn add(&self, kind: SourceKind) {
-        self.0.update(|state| {
-            let mut state = state.clone();
-            state.sources.push(SourceState { kind, asked: false, published: false, fault: None });
-            state
+        self.edit(|state| state.sources.push(SourceState { kind, asked: false, published: false, fault: None }));
+    }
+
+    /// The source runs no more.
+    pub(super) fn remove(&self, kind: SourceKind) {
+        self.edit(|state| state.sources.retain(|source| source.kind != kind));
+    }
+
+    /// These, in this order, are asked from now on; the others stand behind them.
+    ///
+    /// Every source that runs has a line. A mounted file without one has no config file: nothing is waited for.
+    pub(super) fn ask(&self, kinds: &[SourceKind]) {
+        self.edit(|state| {
+            let mut known = std::mem::take(&mut state.sources);
+            let line = |kind: &SourceKind| {
+                let line = known.extract_if(.., |source| source.kind == *kind).next();
+                let published = *kind == SourceKind::MountedFile;
+                let line = line.unwrap_or(SourceState { kind: *kind, asked: true, published, fault: None });
+                SourceState { asked: true, ..line }
+            };
+            state.sources = kinds.iter().map(line).collect();
+            state.sources.extend(known.into_iter().map(|source| SourceState { asked: false, ..source }));
         });
     }
 
-    /// These, in this order, are asked from now on; lines of others are removed.
-    pub(super) fn ask(&self, kinds: &[SourceKind]) {
-        self.0.update(|state| {
-            let line = |kind: &SourceKind| {
-                let known = state.sources.iter().find(|source| source.kind == *kind).cloned();
-                let unknown = SourceState { kind: *kind, asked: true, published: false, fault: None };
-                SourceState { asked: true, ..known.unwrap_or(unknown) }
-            };
-            SourcesState { sources: kinds.iter().map(line).collect() }
-        });
+    /// Why the list of sources in force is not that of the backend-mode file; `None` when it is.
+    pub(super) fn list_fault(&self, fault: Option<String>) {
+        self.edit(|state| state.list_fault = fault);
+    }
+
+    /// The source is at fault, whatever it published.
+    pub(super) fn fault(&self, kind: SourceKind, fault: String) {
+        self.line(kind, |line| line.fault = Some(fault));
     }
 
     fn show(&self, kind: SourceKind, published: bool, fault: Option<String>) {
+        self.line(kind, |line| (line.published, line.fault) = (published, fault));
+    }
+
+    fn line(&self, kind: SourceKind, edit: impl FnOnce(&mut SourceState)) {
+        self.edit(|state| {
+            let _ = state.sources.iter_mut().find(|source| source.kind == kind).map(edit);
+        });
+    }
+
+    fn edit(&self, edit: impl FnOnce(&mut SourcesState)) {
         self.0.update(|state| {
             let mut state = state.clone();
-            if let Some(line) = state.sources.iter_mut().find(|source| source.kind == kind) {
-                line.published = published;
-                line.fault = fault;
-            }
+            edit(&mut state);
             state
         });
     }

@@ -5,6 +5,7 @@
 //! for a directory that was replaced, for file systems that tell nothing, and where no watch is left to have. What
 //! counts is the content: an unchanged one is no change, whatever happened to its times.
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ use tokio::sync::Notify;
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
 use super::read_regular;
+use crate::telemetry::Metrics;
 
 /// Pause between two looks where no event tells of a change.
 const POLL: Duration = Duration::from_secs(1);
@@ -43,6 +45,31 @@ impl Digest {
     }
 }
 
+impl fmt::Display for Digest {
+    /// The first eight bytes: enough to tell versions apart in a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().take(8).try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// Where a watch tells how it stands.
+#[derive(Clone, Debug)]
+pub(super) struct Tally {
+    pub(super) metrics: Arc<Metrics>,
+    /// Label in metrics.
+    pub(super) source: &'static str,
+    /// Whether faults count as those of a dynamic file.
+    pub(super) dynamic: bool,
+}
+
+impl Tally {
+    fn fault(&self) {
+        if self.dynamic {
+            self.metrics.dynamic_file_failed();
+        }
+    }
+}
+
 /// What a look at the file showed.
 #[derive(Debug)]
 pub(super) enum Look {
@@ -58,6 +85,7 @@ pub(super) enum Look {
 #[derive(Debug)]
 pub(super) struct WatchedFile {
     path: Arc<Path>,
+    tally: Tally,
     bell: Arc<Bell>,
     poll: Interval,
     watcher: Option<RecommendedWatcher>,
@@ -105,18 +133,17 @@ struct Stamp {
 
 impl WatchedFile {
     /// Begins to watch. A file or directory that does not exist yet is no fault: the poll will see it.
-    pub(super) fn new(path: &Path) -> Self {
+    pub(super) async fn start(path: &Path, tally: Tally) -> Self {
         let mut poll = interval(POLL);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         poll.reset();
-        let path: Arc<Path> = path.into();
-        let mut file =
-            Self { path, bell: Arc::default(), poll, watcher: None, directory: None, too_busy: false, seen: None };
-        file.watch();
+        let (path, bell) = (path.into(), Arc::default());
+        let mut file = Self { path, tally, bell, poll, watcher: None, directory: None, too_busy: false, seen: None };
+        file.watch().await;
         file
     }
 
-    /// Waits until the file may have changed; `true` when a look must read it.
+    /// Waits until the file may have changed; `true` when a look must read it. May be dropped.
     pub(super) async fn rung(&mut self) -> bool {
         tokio::select! {
             () = self.bell.notify.notified() => self.bell.named.swap(false, Ordering::AcqRel),
@@ -126,7 +153,7 @@ impl WatchedFile {
                     self.watcher = None;
                     self.too_busy = true;
                 }
-                self.watch();
+                self.watch().await;
                 false
             }
         }
@@ -166,33 +193,42 @@ impl WatchedFile {
     }
 
     /// Watches the directory, if it is not the one that is watched already.
-    fn watch(&mut self) {
-        let directory =
-            self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-        let inode = Stamp::of(directory).ok().map(|stamp| stamp.id);
-        if inode == self.directory && (self.watcher.is_some() || inode.is_none() || self.too_busy) {
-            return;
+    async fn watch(&mut self) {
+        let (path, bell, tally) = (Arc::clone(&self.path), Arc::clone(&self.bell), self.tally.clone());
+        let (known, settled) = (self.directory, self.watcher.is_some() || self.too_busy);
+        // A file system that hangs holds a thread of the pool, never the runtime's own.
+        let watching = tokio::task::spawn_blocking(move || {
+            let directory = directory_of(&path);
+            let inode = Stamp::of(directory).ok().map(|stamp| stamp.id);
+            let as_before = inode == known && (settled || inode.is_none());
+            (!as_before).then(|| (inode, inode.map(|_| watcher(directory, &path, bell, tally))))
+        });
+        if let Ok(Some((inode, watcher))) = watching.await {
+            let news = self.directory != inode;
+            (self.directory, self.too_busy) = (inode, false);
+            self.watcher = watcher.and_then(|made| made.map_err(|error| self.tell(&error, news)).ok());
         }
-        let first_try = self.directory != inode;
-        self.directory = inode;
-        self.too_busy = false;
-        match watcher(directory, &self.path, Arc::clone(&self.bell)) {
-            Ok(watcher) => self.watcher = Some(watcher),
-            Err(error) => {
-                self.watcher = None;
-                if first_try {
-                    tracing::warn!(path = %self.path.display(), error = %error, "file is polled each second: its directory cannot be watched");
-                }
-            }
+        self.tally.metrics.source_polled(self.tally.source, self.watcher.is_none());
+    }
+
+    fn tell(&self, error: &notify::Error, news: bool) {
+        self.tally.fault();
+        if news {
+            tracing::warn!(path = %self.path.display(), error = %error, "file is polled each second: its directory cannot be watched");
         }
-        self.bell.notify.notify_one();
     }
 }
 
-fn watcher(directory: &Path, file: &Path, bell: Arc<Bell>) -> notify::Result<RecommendedWatcher> {
+fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
+}
+
+fn watcher(directory: &Path, file: &Path, bell: Arc<Bell>, tally: Tally) -> notify::Result<RecommendedWatcher> {
     let name = file.file_name().map(ToOwned::to_owned);
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
         let named = match &event {
+            // Events were lost.
+            Ok(event) if event.need_rescan() => true,
             // Our own opening and reading is told too.
             Ok(event) if is_reading(&event.kind) => return,
             Ok(event) => event
@@ -200,7 +236,10 @@ fn watcher(directory: &Path, file: &Path, bell: Arc<Bell>) -> notify::Result<Rec
                 .iter()
                 .filter_map(|path| path.file_name())
                 .any(|changed| Some(changed) == name.as_deref() || changed.as_encoded_bytes().starts_with(b"..")),
-            Err(_) => true,
+            Err(_) => {
+                tally.fault();
+                true
+            }
         };
         if named {
             bell.named.store(true, Ordering::Release);

@@ -17,6 +17,7 @@ pub(super) struct SourceFamilies {
     stale: IntGaugeVec,
     entries: IntGaugeVec,
     dropped: IntGaugeVec,
+    polled: IntGaugeVec,
     loads: IntCounterVec,
     uses: Resolved<IntCounterVec, IntCounter>,
     watch_faults: IntCounterVec,
@@ -45,6 +46,12 @@ impl SourceFamilies {
                 to,
                 "iam_bridge_source_dropped_entries",
                 "Entries of a source's newest input that are left out for a fault of their own.",
+                &["source"],
+            )?,
+            polled: gauges(
+                to,
+                "iam_bridge_source_polled",
+                "1 while a file is polled each second because its directory cannot be watched.",
                 &["source"],
             )?,
             loads: counters(to, "iam_bridge_source_loads_total", "Loads of a source's input.", &["source", "result"])?,
@@ -120,6 +127,11 @@ impl Metrics {
         count(&self.sources.loads, &[source, "error"]);
     }
 
+    /// `iam_bridge_source_polled{source}`: 1 while the file is polled because its directory cannot be watched.
+    pub fn source_polled(&self, source: &'static str, polled: bool) {
+        set(&self.sources.polled, source, i64::from(polled));
+    }
+
     /// `iam_bridge_source_dropped_entries{source}`: entries of the newest input that are left out.
     pub fn source_dropped(&self, source: &'static str, entries: usize) {
         set(&self.sources.dropped, source, whole(entries));
@@ -127,7 +139,7 @@ impl Metrics {
 
     /// The source runs no more: its gauges go to 0.
     pub fn source_ended(&self, source: &'static str) {
-        for family in [&self.sources.stale, &self.sources.entries, &self.sources.dropped] {
+        for family in [&self.sources.stale, &self.sources.entries, &self.sources.dropped, &self.sources.polled] {
             set(family, source, 0);
         }
     }
