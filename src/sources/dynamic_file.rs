@@ -6,8 +6,8 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::fleet::Ground;
 use super::file_text::unreadable;
+use super::fleet::Ground;
 use super::keys::{self, DynamicFile};
 use super::outlet::Outlet;
 use super::watched_file::{Digest, Look, WatchedFile};
@@ -119,7 +119,11 @@ pub(super) fn tell_age(ground: &Ground, file: &'static str, updated: Option<Unix
     match u32::try_from(ground.clock.now().since(updated)) {
         Ok(seconds) => ground.metrics.dynamic_latency(file, f64::from(seconds)),
         Err(_) => {
-            tracing::warn!(file, updated = updated.0, "LastUpdatedDateTime lies in the future or too far back, so it is not observed");
+            tracing::warn!(
+                file,
+                updated = updated.0,
+                "LastUpdatedDateTime lies in the future or too far back, so it is not observed"
+            );
         }
     }
 }

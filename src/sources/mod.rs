@@ -157,8 +157,7 @@ pub async fn start(
     let ground = Ground { settings: Arc::new(settings.clone()), board, metrics, clock, reload: reloads };
     let (deny, deny_list) = live(DenyList::default());
     let (reserved, prefixes) = live(ReservedPrefixes::default());
-    let (outlet, mounted) =
-        Outlet::new(ground.table_settings(SourceKind::MountedFile), &ground.board, &ground.metrics);
+    let (outlet, mounted) = Outlet::new(ground.table_settings(SourceKind::MountedFile), &ground.board, &ground.metrics);
     let chain = Chain { deny: deny_list, reserved: prefixes, tables: Vec::new(), scrubbed: settings.scrubbed.clone() };
     let (chain, chains) = live(chain);
     let (state, cancel, mut tasks) = (ground.board.subscribe(), CancellationToken::new(), JoinSet::new());
