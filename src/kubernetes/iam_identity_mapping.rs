@@ -1,8 +1,10 @@
 //! `iamidentitymappings.iamauthenticator.k8s.aws`, as the reference defines it, with our optional keys.
+//!
+//! The comments on the members become the CRD's descriptions; `deploy/iamidentitymapping.yaml` is made of these types.
 
 use kube::CustomResource;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// One principal and the user it becomes.
 #[derive(Clone, CustomResource, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
@@ -13,39 +15,67 @@ use serde::{Deserialize, Serialize};
     plural = "iamidentitymappings",
     singular = "iamidentitymapping",
     category = "all",
-    status = "IamIdentityMappingStatus"
+    status = "IamIdentityMappingStatus",
+    doc = "Maps an AWS IAM role or user to a Kubernetes user and groups.",
+    printcolumn(name = "ARN", type_ = "string", json_path = ".spec.arn"),
+    printcolumn(name = "Username", type_ = "string", json_path = ".spec.username"),
+    printcolumn(name = "Groups", type_ = "string", json_path = ".spec.groups", priority = 1),
+    printcolumn(name = "Until", type_ = "string", json_path = ".spec.notAfter", priority = 1),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct IamIdentityMappingSpec {
-    /// ARN of the role or user.
+    /// ARN of the role or user, without the role's path. Case does not count.
     pub arn: String,
-    /// Username template.
+    /// Name of the Kubernetes user. May hold {{AccountID}}, {{SessionName}}, {{SessionNameRaw}}, {{AccessKeyID}} and
+    /// {{EC2PrivateDNSName}}.
     pub username: String,
-    /// Group templates.
-    #[serde(default)]
+    /// Groups of the Kubernetes user. May hold the placeholders of username.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    #[schemars(with = "Option<Vec<String>>", transform = without_default)]
     pub groups: Vec<String>,
-    /// Unique id that the principal must have.
+    /// Unique id that the principal must have, such as AROA… or AIDA…: a principal that was deleted and made again
+    /// under the same name is then refused. Must not be empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1), transform = without_default)]
     pub userid: Option<String>,
-    /// Not before this instant, RFC 3339.
+    /// The mapping is not in force before this instant (RFC 3339).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"), transform = without_default)]
     pub not_before: Option<String>,
-    /// Not from this instant on, RFC 3339.
+    /// The mapping is no longer in force from this instant on (RFC 3339).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"), transform = without_default)]
     pub not_after: Option<String>,
-    /// Why it is there; carried to logs.
+    /// Why the mapping is there, for those who read logs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = without_default)]
     pub reason: Option<String>,
 }
 
-/// What one of us has made of an object; information only.
+/// What the authenticator has made of the object, for people to read: nothing depends on it.
 #[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct IamIdentityMappingStatus {
-    /// Canonical form of `spec.arn`.
+    /// The ARN that callers are compared with: the canonical form of spec.arn. Absent when spec.arn is no such ARN.
     #[serde(default, rename = "canonicalARN", skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = without_default)]
     pub canonical_arn: Option<String>,
-    /// Never written.
+    /// Not written; part of the type for compatibility.
     #[serde(default, rename = "userID", skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = without_default)]
     pub user_id: Option<String>,
+}
+
+/// Keys of `spec` that the reference's CRD does not have: where it is the one installed, the API server drops them from
+/// objects without a word.
+pub(super) const OUR_KEYS: [&str; 4] = ["userid", "notBefore", "notAfter", "reason"];
+
+/// The API server would write a schema's default into each object.
+fn without_default(schema: &mut schemars::Schema) {
+    schema.remove("default");
+}
+
+fn null_is_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }

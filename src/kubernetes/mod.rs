@@ -13,7 +13,9 @@ mod cluster_access;
 mod context;
 mod events;
 mod iam_identity_mapping;
+mod installed_crd;
 mod lease;
+mod mapping_object;
 mod transport;
 mod watch;
 
@@ -22,5 +24,7 @@ pub use cluster_access::{AccessError, ClusterAccess, connect};
 pub use context::{Context, ContextError, ExecEntry, KubeconfigFiles};
 pub use events::{EventKind, Events};
 pub use iam_identity_mapping::{IAMIdentityMapping, IamIdentityMappingSpec, IamIdentityMappingStatus};
+pub use installed_crd::dropped_keys;
 pub use lease::Candidate;
+pub use mapping_object::{MappingObject, SpecFault};
 pub use watch::{WatchEvent, WatchFault, watch};

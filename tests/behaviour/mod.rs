@@ -9,6 +9,7 @@ mod cli;
 mod cli_live;
 mod config;
 mod config_files;
+mod crd_manifest;
 mod credential_cache;
 mod credential_cache_roles;
 mod credential_sources;

@@ -1,0 +1,225 @@
+//! An IAMIdentityMapping as it comes, whatever somebody has put into it.
+//!
+//! Made for lists of many thousands: nothing is kept that a mapping is not made of, and nothing an object holds can
+//! keep the list it stands in from being read.
+
+use std::borrow::Cow;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
+use kube::Resource;
+use kube::core::{ClusterResourceScope, ObjectMeta};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use super::{IAMIdentityMapping, IamIdentityMappingSpec};
+
+/// One object: of its metadata only name, uid, version and age; `spec` and `status` as they stand.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct MappingObject {
+    #[serde(default, deserialize_with = "lean")]
+    metadata: ObjectMeta,
+    #[serde(default)]
+    spec: Spec,
+    #[serde(default)]
+    status: Status,
+}
+
+/// The known members of `spec`; others are not looked at.
+#[derive(Clone, Debug, Default)]
+struct Spec {
+    /// What stands there instead of a map.
+    odd: Option<&'static str>,
+    members: [Option<Value>; MEMBERS.len()],
+}
+
+#[derive(Clone, Debug, Default)]
+struct Status {
+    canonical_arn: Option<String>,
+}
+
+/// A member of `spec` that is not what belongs there.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SpecFault {
+    /// Path of the key: `spec.groups[1]`.
+    pub key: String,
+    /// What is wrong.
+    pub what: String,
+}
+
+const MEMBERS: [&str; 7] = ["arn", "username", "groups", "userid", "notBefore", "notAfter", "reason"];
+
+impl MappingObject {
+    /// `metadata.name`; empty if the API server sent none.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.metadata.name.as_deref().unwrap_or_default()
+    }
+
+    /// `metadata.uid`; empty if the API server sent none.
+    #[must_use]
+    pub fn uid(&self) -> &str {
+        self.metadata.uid.as_deref().unwrap_or_default()
+    }
+
+    /// `metadata.creationTimestamp` in Unix seconds; 0 if the API server sent none.
+    #[must_use]
+    pub fn created(&self) -> i64 {
+        self.metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second())
+    }
+
+    /// `status.canonicalARN`
+    #[must_use]
+    pub fn canonical_arn(&self) -> Option<&str> {
+        self.status.canonical_arn.as_deref()
+    }
+
+    /// `spec`, typed.
+    ///
+    /// # Errors
+    /// Every member of a wrong type. A null is an absent member, but not for those that narrow a mapping: without them
+    /// it would be wide open.
+    pub fn into_spec(self) -> Result<IamIdentityMappingSpec, Vec<SpecFault>> {
+        if let Some(odd) = self.spec.odd {
+            return Err(vec![SpecFault { key: "spec".to_owned(), what: format!("{odd} stands where a map belongs") }]);
+        }
+        let mut faults = Vec::new();
+        let [arn, username, groups, userid, not_before, not_after, reason] = self.spec.members;
+        let spec = IamIdentityMappingSpec {
+            arn: required("arn", arn, &mut faults),
+            username: required("username", username, &mut faults),
+            groups: texts(groups, &mut faults),
+            userid: guard("userid", userid, &mut faults),
+            not_before: guard("notBefore", not_before, &mut faults),
+            not_after: guard("notAfter", not_after, &mut faults),
+            reason: text("reason", reason, &mut faults),
+        };
+        if faults.is_empty() { Ok(spec) } else { Err(faults) }
+    }
+}
+
+fn required(key: &str, value: Option<Value>, faults: &mut Vec<SpecFault>) -> String {
+    let absent = matches!(value, None | Some(Value::Null));
+    if absent {
+        faults.push(SpecFault { key: format!("spec.{key}"), what: "it is missing".to_owned() });
+    }
+    text(key, value, faults).unwrap_or_default()
+}
+
+fn guard(key: &str, value: Option<Value>, faults: &mut Vec<SpecFault>) -> Option<String> {
+    if matches!(value, Some(Value::Null)) {
+        let what = "the value is empty, which would leave the mapping open to everybody it names".to_owned();
+        faults.push(SpecFault { key: format!("spec.{key}"), what });
+    }
+    text(key, value, faults)
+}
+
+fn text(key: &str, value: Option<Value>, faults: &mut Vec<SpecFault>) -> Option<String> {
+    match value? {
+        Value::Null => None,
+        Value::String(text) => Some(text),
+        other => {
+            faults.push(wrong(format!("spec.{key}"), &other, "a text"));
+            None
+        }
+    }
+}
+
+fn texts(value: Option<Value>, faults: &mut Vec<SpecFault>) -> Vec<String> {
+    let items = match value {
+        None | Some(Value::Null) => return Vec::new(),
+        Some(Value::Array(items)) => items,
+        Some(other) => {
+            faults.push(wrong("spec.groups".to_owned(), &other, "a list"));
+            return Vec::new();
+        }
+    };
+    let item = |(number, item)| match item {
+        Value::String(text) => Some(text),
+        other => {
+            faults.push(wrong(format!("spec.groups[{number}]"), &other, "a text"));
+            None
+        }
+    };
+    items.into_iter().enumerate().filter_map(item).collect()
+}
+
+fn wrong(key: String, found: &Value, wanted: &str) -> SpecFault {
+    SpecFault { key, what: format!("{} stands where {wanted} belongs", kind(found)) }
+}
+
+const fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Array(_) => "a list",
+        Value::Bool(_) => "a boolean",
+        Value::Null => "nothing",
+        Value::Number(_) => "a number",
+        Value::Object(_) => "a map",
+        Value::String(_) => "a text",
+    }
+}
+
+impl<'de> Deserialize<'de> for Spec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(match Value::deserialize(deserializer)? {
+            Value::Object(mut members) => Self { odd: None, members: MEMBERS.map(|key| members.remove(key)) },
+            Value::Null => Self::default(),
+            other => Self { odd: Some(kind(&other)), ..Self::default() },
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Status {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut status = Value::deserialize(deserializer)?;
+        let canonical_arn = match status.get_mut("canonicalARN").map(Value::take) {
+            Some(Value::String(text)) => Some(text),
+            Some(_) | None => None,
+        };
+        Ok(Self { canonical_arn })
+    }
+}
+
+/// The metadata that counts; managed fields and annotations are often longer than the rest of the object.
+fn lean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Lean {
+        name: Option<String>,
+        uid: Option<String>,
+        resource_version: Option<String>,
+        creation_timestamp: Option<String>,
+    }
+    let Lean { name, uid, resource_version, creation_timestamp } = Lean::deserialize(deserializer)?;
+    let creation_timestamp = creation_timestamp.and_then(|text| text.parse::<Timestamp>().ok()).map(Time);
+    Ok(ObjectMeta { name, uid, resource_version, creation_timestamp, ..ObjectMeta::default() })
+}
+
+impl Resource for MappingObject {
+    type DynamicType = ();
+    type Scope = ClusterResourceScope;
+
+    fn kind(_: &()) -> Cow<'_, str> {
+        IAMIdentityMapping::kind(&())
+    }
+
+    fn group(_: &()) -> Cow<'_, str> {
+        IAMIdentityMapping::group(&())
+    }
+
+    fn version(_: &()) -> Cow<'_, str> {
+        IAMIdentityMapping::version(&())
+    }
+
+    fn plural(_: &()) -> Cow<'_, str> {
+        IAMIdentityMapping::plural(&())
+    }
+
+    fn meta(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
+    }
+}
