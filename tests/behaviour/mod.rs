@@ -40,6 +40,7 @@ mod mapping;
 mod mapping_entries;
 mod mapping_properties;
 mod messages;
+mod object_server;
 mod packaging;
 mod secrets;
 mod server;

@@ -7,6 +7,7 @@ pub(crate) mod bridge;
 pub(crate) mod cluster;
 pub(crate) mod desk;
 pub(crate) mod h1;
+pub(crate) mod object_server;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod review_server;
