@@ -33,6 +33,8 @@ pub const MAX_DEPTH: usize = 32;
 pub const MAX_ALIAS_NODES: usize = 10_000;
 /// Nodes of a document, keys included: 500 000 entries of up to 16.
 pub const MAX_NODES: usize = 8_000_000;
+/// Documents of a text that [`parse_all`] reads.
+pub const MAX_DOCUMENTS: usize = 100_000;
 /// Bytes of a text.
 pub const MAX_BYTES: usize = 64 * 1024 * 1024;
 
@@ -51,14 +53,35 @@ pub enum Format {
 /// # Errors
 /// Every duplicate key and tag, and the first fault of syntax or of a bound, which ends the reading.
 pub fn parse<'t>(file: &str, text: &'t str, format: Format) -> Result<Document<'t>, Vec<Diagnostic>> {
-    if text.len() > MAX_BYTES {
-        let what = format!("the file has {} bytes, more than {MAX_BYTES}", text.len());
-        return Err(vec![fault(file, Position { line: 1, column: 1 }, "too-large", what, "split it")]);
+    if let Some(fault) = too_large(file, text) {
+        return Err(vec![fault]);
     }
     match format {
         Format::Json => json::parse(file, text),
         Format::Yaml => yaml::parse(file, text),
     }
+}
+
+/// Reads every YAML document of `text`, as `kubectl` does: those that can be read, without the empty ones, and every
+/// fault of the others. JSON is one document.
+#[must_use]
+pub fn parse_all<'t>(file: &str, text: &'t str, format: Format) -> (Vec<Document<'t>>, Vec<Diagnostic>) {
+    if let Some(fault) = too_large(file, text) {
+        return (Vec::new(), vec![fault]);
+    }
+    match format {
+        Format::Json => match json::parse(file, text) {
+            Ok(document) => (vec![document], Vec::new()),
+            Err(faults) => (Vec::new(), faults),
+        },
+        Format::Yaml => yaml::parse_all(file, text),
+    }
+}
+
+fn too_large(file: &str, text: &str) -> Option<Diagnostic> {
+    let what = format!("the file has {} bytes, more than {MAX_BYTES}", text.len());
+    let at = Position { line: 1, column: 1 };
+    (text.len() > MAX_BYTES).then(|| fault(file, at, "too-large", what, "split it"))
 }
 
 /// Bytes as text; a byte-order mark is dropped.

@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use granit_parser::{ErrorKind, Event, Marker, Options, Parser, ScalarStyle, ScanError};
+use granit_parser::{ErrorKind, Event, Marker, Options, Parser, ScalarStyle, ScanError, Span};
 
 use super::tape::{Cell, Document, EMPTY_MAP, Kind, index};
-use super::{MAX_ALIAS_NODES, MAX_DEPTH, MAX_NODES, fault, position};
+use super::{MAX_ALIAS_NODES, MAX_DEPTH, MAX_DOCUMENTS, MAX_NODES, fault, position};
 use crate::diagnostic::{Diagnostic, Position};
 
 /// Reads the first document of `text`.
@@ -19,37 +19,63 @@ pub(super) fn parse<'t>(file: &str, text: &'t str) -> Result<Document<'t>, Vec<D
             Err(_) if documents > 1 => break,
             Err(error) => return builder.fail(syntax(file, &error)),
         };
-        let at = place(&span.start);
-        let done = match event {
-            Event::DocumentStart(..) => {
-                documents = documents.saturating_add(1);
-                if documents > 1 {
-                    builder.document.second = Some(at);
-                    break;
-                }
-                Ok(())
+        if let Event::DocumentStart(..) = event {
+            documents = documents.saturating_add(1);
+            if documents > 1 {
+                builder.document.second = Some(place(&span.start));
+                break;
             }
-            Event::Scalar(scalar, style, anchor, tag) => {
-                builder.tag(at, span.tag_start.as_ref().filter(|_| tag.is_some()), tag.is_some());
-                builder.scalar(&scalar, style != ScalarStyle::Plain, at, anchor)
-            }
-            Event::SequenceStart(_, anchor, tag) => {
-                builder.tag(at, span.tag_start.as_ref(), tag.is_some());
-                builder.open(Kind::List, at, anchor)
-            }
-            Event::MappingStart(_, anchor, tag) => {
-                builder.tag(at, span.tag_start.as_ref(), tag.is_some());
-                builder.open(Kind::Map, at, anchor)
-            }
-            Event::SequenceEnd | Event::MappingEnd => builder.close(),
-            Event::Alias(anchor) => builder.alias(anchor, at),
-            _ => Ok(()),
-        };
-        if let Err(fault) = done {
+        } else if let Err(fault) = builder.take(&event, &span) {
             return builder.fail(fault);
         }
     }
     builder.finish()
+}
+
+/// Reads every document of `text` that has content, each as far as its own faults allow.
+pub(super) fn parse_all<'t>(file: &str, text: &'t str) -> (Vec<Document<'t>>, Vec<Diagnostic>) {
+    let (mut documents, mut faults, mut cells) = (Vec::new(), Vec::new(), 0_usize);
+    // Absent between documents, and for the rest of one that has failed.
+    let mut builder = None;
+    for step in Parser::new_from_str_with_options(text, options()) {
+        let (event, span) = match step {
+            Ok(step) => step,
+            Err(error) => {
+                faults.extend(builder.take().map(|builder: Builder<'_, '_>| builder.faults).unwrap_or_default());
+                faults.push(syntax(file, &error));
+                break;
+            }
+        };
+        match event {
+            Event::DocumentStart(..) => {
+                if documents.len() >= MAX_DOCUMENTS || cells >= MAX_NODES {
+                    let what = format!("the file has more than {MAX_DOCUMENTS} documents or {MAX_NODES} values");
+                    faults.push(fault(file, place(&span.start), "too-large", what, "split it"));
+                    break;
+                }
+                builder = Some(Builder::new(file, text));
+            }
+            Event::DocumentEnd => {
+                let Some(done) = builder.take() else { continue };
+                cells = cells.saturating_add(done.document.cells.len());
+                let is_empty = done.document.cells.is_empty() || done.document.root().is_null();
+                match done.finish() {
+                    Ok(document) if !is_empty => documents.push(document),
+                    Ok(_) => {}
+                    Err(found) => faults.extend(found),
+                }
+            }
+            event => {
+                let Some(open) = &mut builder else { continue };
+                if let Err(fault) = open.take(&event, &span) {
+                    faults.append(&mut open.faults);
+                    faults.push(fault);
+                    builder = None;
+                }
+            }
+        }
+    }
+    (documents, faults)
 }
 
 pub(super) fn options() -> Options {
@@ -120,6 +146,28 @@ impl<'f, 't> Builder<'f, 't> {
     fn new(file: &'f str, text: &'t str) -> Self {
         let document = Document { text, decoded: String::new(), cells: Vec::new(), second: None };
         Self { file, document, open: Vec::new(), anchors: HashMap::new(), alias_nodes: 0, faults: Vec::new() }
+    }
+
+    /// Takes one event of its document.
+    fn take(&mut self, event: &Event<'_>, span: &Span) -> Result<(), Diagnostic> {
+        let at = place(&span.start);
+        match event {
+            Event::Scalar(scalar, style, anchor, tag) => {
+                self.tag(at, span.tag_start.as_ref().filter(|_| tag.is_some()), tag.is_some());
+                self.scalar(scalar, *style != ScalarStyle::Plain, at, *anchor)
+            }
+            Event::SequenceStart(_, anchor, tag) => {
+                self.tag(at, span.tag_start.as_ref(), tag.is_some());
+                self.open(Kind::List, at, *anchor)
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                self.tag(at, span.tag_start.as_ref(), tag.is_some());
+                self.open(Kind::Map, at, *anchor)
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.close(),
+            Event::Alias(anchor) => self.alias(*anchor, at),
+            _ => Ok(()),
+        }
     }
 
     fn finish(mut self) -> Result<Document<'t>, Vec<Diagnostic>> {

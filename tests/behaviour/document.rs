@@ -268,3 +268,32 @@ fn read_back(node: Node<'_>) -> serde_json::Value {
         },
     }
 }
+
+#[test]
+fn every_document_of_a_text_is_read_as_far_as_it_can_be() {
+    let text =
+        "# first\n---\na: 1\n---\n\n---\nb: 1\nB: 2\n---\nc: !x 3\n---\nd: &x [1]\ne: *x\n---\n? [k]\n: v\n---\nf: 1\n";
+    let (documents, faults) = document::parse_all("f.yaml", text, Format::Yaml);
+    let keys: Vec<String> = documents
+        .iter()
+        .filter_map(|document| match document.root().value() {
+            Value::Map(mut members) => members.next().map(|member| format!("{} {}", member.key, member.at.line)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(keys, ["a 3", "d 12", "f 18"]);
+    let told: Vec<(&str, u32)> = faults.iter().map(|fault| (fault.code, fault.at.unwrap().line)).collect();
+    assert_eq!(told, [("duplicate-key", 8), ("yaml-tag", 10), ("yaml-key", 15)]);
+
+    let (documents, faults) = document::parse_all("f.yaml", "a: 1\n---\nb:\n\t- 1\n---\nc: 1\n", Format::Yaml);
+    assert_eq!((documents.len(), faults[0].code, faults[0].at.unwrap().line), (1, "yaml-syntax", 4));
+    for empty in ["", "---\n---\n", "# words\n", "~\n"] {
+        let (documents, faults) = document::parse_all("f.yaml", empty, Format::Yaml);
+        assert_eq!((documents.len(), faults), (0, vec![]), "{empty:?}");
+    }
+    let (documents, faults) = document::parse_all("f.json", "{\"a\": 1}", Format::Json);
+    assert_eq!((documents.len(), faults.len()), (1, 0));
+    let many = "---\na\n".repeat(document::MAX_DOCUMENTS + 1);
+    let (documents, faults) = document::parse_all("f.yaml", &many, Format::Yaml);
+    assert_eq!((documents.len(), faults[0].code), (document::MAX_DOCUMENTS, "too-large"));
+}
