@@ -8,7 +8,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use kube::config::{
-    AuthInfo, ExecAuthCluster, ExecConfig, ExecInteractiveMode, Kubeconfig, KubeconfigError, NamedCluster,
+    AuthInfo, Cluster, ExecAuthCluster, ExecConfig, ExecInteractiveMode, Kubeconfig, KubeconfigError, NamedCluster,
 };
 
 /// Where kubeconfigs are: `--kubeconfig`, `KUBECONFIG`, the home directory.
@@ -113,33 +113,28 @@ impl KubeconfigFiles {
     /// [`ContextError`].
     pub fn context(&self, name: Option<&str>) -> Result<Context, ContextError> {
         let merged = self.merged()?;
-        let all = || names(merged.contexts.iter().map(|context| &context.name));
-        let current = merged.current_context.as_deref().filter(|name| !name.is_empty());
-        let Some(name) = name.or(current) else { return Err(ContextError::NoneCurrent { known: all() }) };
-        let missing = |kind, name: &str, known| ContextError::NotFound { kind, name: name.to_owned(), known };
-        let context = merged.contexts.iter().find(|context| context.name == name);
-        let context =
-            context.and_then(|named| named.context.as_ref()).ok_or_else(|| missing("context", name, all()))?;
-        let cluster = merged.clusters.iter().find(|cluster| cluster.name == context.cluster);
-        let cluster = cluster.filter(|named| named.cluster.is_some()).ok_or_else(|| {
-            missing("cluster", &context.cluster, names(merged.clusters.iter().map(|cluster| &cluster.name)))
-        })?;
+        let (name, context, cluster) = context_of(&merged, name)?;
         let user_name = context.user.as_deref().unwrap_or_default();
-        let user = merged
-            .auth_infos
-            .iter()
-            .find(|user| user.name == user_name)
-            .ok_or_else(|| missing("user", user_name, names(merged.auth_infos.iter().map(|user| &user.name))))?;
-        let none = AuthInfo::default();
-        let user = user.auth_info.as_ref().unwrap_or(&none);
+        let user = user_of(&merged, user_name)?;
         Ok(Context {
             name: name.to_owned(),
             namespace: context.namespace.clone().filter(|namespace| !namespace.is_empty()),
             cluster: cluster.clone(),
             user: user_name.to_owned(),
             exec: user.exec.as_ref().map(ExecEntry::of),
-            other_credentials: other_credentials(user),
+            other_credentials: other_credentials(&user),
         })
+    }
+
+    /// The cluster of that context, and all that its user can prove itself with: nothing when it names no user.
+    pub(super) fn cluster_and_user(&self, name: Option<&str>) -> Result<(Cluster, AuthInfo), ContextError> {
+        let merged = self.merged()?;
+        let (_, context, cluster) = context_of(&merged, name)?;
+        let user = match context.user.as_deref().filter(|name| !name.is_empty()) {
+            Some(name) => user_of(&merged, name)?,
+            None => AuthInfo::default(),
+        };
+        Ok((cluster.cluster.clone().unwrap_or_default(), user))
     }
 
     /// All files as one. Of two entries with one name the first counts, as a whole.
@@ -224,6 +219,33 @@ impl fmt::Debug for ExecEntry {
             .field("env", &variables)
             .finish_non_exhaustive()
     }
+}
+
+/// A context with its name and its cluster.
+fn context_of<'m>(
+    merged: &'m Kubeconfig,
+    name: Option<&'m str>,
+) -> Result<(&'m str, &'m kube::config::Context, &'m NamedCluster), ContextError> {
+    let all = || names(merged.contexts.iter().map(|context| &context.name));
+    let current = merged.current_context.as_deref().filter(|name| !name.is_empty());
+    let Some(name) = name.or(current) else { return Err(ContextError::NoneCurrent { known: all() }) };
+    let context = merged.contexts.iter().find(|context| context.name == name);
+    let context = context.and_then(|named| named.context.as_ref()).ok_or_else(|| missing("context", name, all()))?;
+    let cluster = merged.clusters.iter().find(|cluster| cluster.name == context.cluster);
+    let cluster = cluster.filter(|named| named.cluster.is_some()).ok_or_else(|| {
+        missing("cluster", &context.cluster, names(merged.clusters.iter().map(|cluster| &cluster.name)))
+    })?;
+    Ok((name, context, cluster))
+}
+
+fn user_of(merged: &Kubeconfig, name: &str) -> Result<AuthInfo, ContextError> {
+    let user = merged.auth_infos.iter().find(|user| user.name == name);
+    let user = user.ok_or_else(|| missing("user", name, names(merged.auth_infos.iter().map(|user| &user.name))))?;
+    Ok(user.auth_info.clone().unwrap_or_default())
+}
+
+fn missing(kind: &'static str, name: &str, known: Vec<String>) -> ContextError {
+    ContextError::NotFound { kind, name: name.to_owned(), known }
 }
 
 fn other_credentials(user: &AuthInfo) -> Vec<&'static str> {

@@ -16,6 +16,7 @@ mod iam_identity_mapping;
 mod installed_crd;
 mod lease;
 mod mapping_object;
+mod pace;
 mod transport;
 mod watch;
 
@@ -27,4 +28,5 @@ pub use iam_identity_mapping::{IAMIdentityMapping, IamIdentityMappingSpec, IamId
 pub use installed_crd::dropped_keys;
 pub use lease::Candidate;
 pub use mapping_object::{MappingObject, SpecFault};
+pub use pace::Pace;
 pub use watch::{WatchEvent, WatchFault, watch};

@@ -14,6 +14,7 @@ use http::Uri;
 use http::header::{HeaderValue, USER_AGENT};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use kube::Config;
+use kube::client::AuthError;
 use kube::config::Cluster;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rustls::pki_types::CertificateDer;
@@ -28,7 +29,8 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 /// Reading and writing, each.
 const TRANSFER_LIMIT: Duration = Duration::from_secs(10);
 
-const OUR_NAME: HeaderValue = HeaderValue::from_static(concat!("iam-bridge/", env!("CARGO_PKG_VERSION")));
+/// What we call ourselves.
+pub(super) const OUR_NAME: HeaderValue = HeaderValue::from_static(concat!("iam-bridge/", env!("CARGO_PKG_VERSION")));
 
 /// Longest chain of causes in a message, characters.
 const LONGEST_CHAIN: usize = 300;
@@ -45,22 +47,12 @@ pub(super) enum Fault {
 /// A client, and the server's URL for people.
 pub(super) fn client(context: &Context, token: Option<&SecretString>) -> Result<(kube::Client, String), String> {
     let none = Cluster::default();
-    let cluster = context.cluster.cluster.as_ref().unwrap_or(&none);
-    let roots = roots(cluster)?;
-    let skips_verification = cluster.insecure_skip_tls_verify.unwrap_or_default();
-    let url = server_url(cluster, roots.is_some() || skips_verification)?;
-    let shown = without_userinfo(&url);
-    let mut config = Config::new(url);
-    config.proxy_url = proxy(cluster, &config.cluster_url)?;
+    let mut config = config(context.cluster.cluster.as_ref().unwrap_or(&none))?;
+    let shown = without_userinfo(&config.cluster_url);
     config.connect_timeout = Some(CONNECT_LIMIT);
     config.read_timeout = Some(TRANSFER_LIMIT);
     config.write_timeout = Some(TRANSFER_LIMIT);
-    config.default_retry = false;
-    config.root_cert = roots;
-    config.accept_invalid_certs = skips_verification;
-    config.tls_server_name = cluster.tls_server_name.clone().filter(|name| !name.is_empty());
     config.auth_info.token = token.cloned();
-    config.headers.push((USER_AGENT, OUR_NAME));
     // kube words a proxy it does not know with the proxy's URL; proxies are judged above.
     let client = kube::Client::try_from(config).map_err(|error| match fault(&error) {
         Fault::Certificate(why) | Fault::Connection(why) => why,
@@ -68,7 +60,22 @@ pub(super) fn client(context: &Context, token: Option<&SecretString>) -> Result<
     Ok((client, shown))
 }
 
-/// What an error of the client means, its causes in one line. hyper's errors hold no header, and kube's none either.
+/// The way to a cluster, without anything to prove oneself with and with kube's own limits.
+pub(super) fn config(cluster: &Cluster) -> Result<Config, String> {
+    let roots = roots(cluster)?;
+    let skips_verification = cluster.insecure_skip_tls_verify.unwrap_or_default();
+    let mut config = Config::new(server_url(cluster, roots.is_some() || skips_verification)?);
+    config.proxy_url = proxy(cluster, &config.cluster_url)?;
+    config.default_retry = false;
+    config.root_cert = roots;
+    config.accept_invalid_certs = skips_verification;
+    config.tls_server_name = cluster.tls_server_name.clone().filter(|name| !name.is_empty());
+    config.headers.push((USER_AGENT, OUR_NAME));
+    Ok(config)
+}
+
+/// What an error of the client means, its causes in one line. hyper's errors hold no header, and kube's none either; what
+/// an exec plugin said, which kube repeats, is left out.
 pub(super) fn fault(error: &(dyn Error + 'static)) -> Fault {
     let mut line = String::new();
     let mut is_tls = false;
@@ -81,7 +88,8 @@ pub(super) fn fault(error: &(dyn Error + 'static)) -> Fault {
             inner
         });
         is_tls = is_tls || cause.is::<rustls::Error>();
-        let text = cause.to_string();
+        let credentials = cause.downcast_ref::<AuthError>();
+        let text = credentials.map_or_else(|| cause.to_string(), credential_fault);
         // Neither of these two says more than that something failed.
         let says_little = cause.is::<kube::Error>() || text.starts_with("client error (");
         let is_wrapper = says_little && cause.source().is_some();
@@ -91,10 +99,32 @@ pub(super) fn fault(error: &(dyn Error + 'static)) -> Fault {
             }
             line.push_str(&text);
         }
-        next = wrapped.or_else(|| cause.source());
+        next = wrapped.or_else(|| cause.source()).filter(|_| credentials.is_none());
     }
     let line: String = line.chars().filter(|character| !character.is_control()).take(LONGEST_CHAIN).collect();
     if is_tls { Fault::Certificate(line) } else { Fault::Connection(line) }
+}
+
+/// What is wrong with the user's credentials, without a byte of them.
+pub(super) fn credential_fault(fault: &AuthError) -> String {
+    match fault {
+        AuthError::AuthExecStart(error) => format!("its exec plugin cannot be run: {error}"),
+        AuthError::AuthExecRun { out, .. } => {
+            format!("its exec plugin failed ({}); run it by hand to see why", out.status)
+        }
+        AuthError::AuthExecParse(_) | AuthError::ExecPluginFailed => {
+            "its exec plugin says something else than an ExecCredential".to_owned()
+        }
+        AuthError::MissingCommand => "its exec plugin has no command".to_owned(),
+        AuthError::ReadTokenFile(error, path) => {
+            format!("its token file `{}` cannot be read: {error}", path.display())
+        }
+        AuthError::InvalidBearerToken(_) | AuthError::InvalidBasicAuth(_) => {
+            "its token or password holds characters that cannot be sent".to_owned()
+        }
+        AuthError::MalformedTokenExpirationDate(_) => "its token's date of expiry cannot be read".to_owned(),
+        _ => "its credentials cannot be used".to_owned(),
+    }
 }
 
 /// Without a scheme it is `https` when TLS was thought of, as client-go takes it.
