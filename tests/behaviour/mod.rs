@@ -1,5 +1,7 @@
 //! Behaviour through the public face; no outside program is needed.
 
+mod add_properties;
+mod add_text;
 mod architecture;
 mod arn;
 mod authenticate;

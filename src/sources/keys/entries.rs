@@ -86,8 +86,9 @@ pub fn parse_entries(
     entries
 }
 
-/// Key of a list under `server`.
-const fn key_of(list: EntryList) -> &'static str {
+/// Key of a list, under `server` and in the data of aws-auth.
+#[must_use]
+pub const fn key_of(list: EntryList) -> &'static str {
     match list {
         EntryList::Roles => "mapRoles",
         EntryList::Users => "mapUsers",

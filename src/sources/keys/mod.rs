@@ -6,6 +6,7 @@
 //! number for a name, `a,b` for a list); what it swallows in silence is told.
 
 mod accounts;
+mod append;
 mod aws_auth;
 mod deny;
 mod dynamic;
@@ -17,13 +18,14 @@ mod reserved;
 use std::sync::Arc;
 
 pub use accounts::{parse_accounts, warn_of_lost_digits};
+pub use append::{AppendError, append_entry};
 pub use aws_auth::{
     AWS_AUTH_KEYS, AwsAuth, AwsAuthPart, AwsAuthText, AwsAuthValue, Within, aws_auth_of_data, aws_auth_of_document,
     parse_aws_auth,
 };
 pub use deny::parse_deny;
 pub use dynamic::{BackendModeFile, DynamicFile, parse_backend_mode_file, parse_dynamic_file};
-pub use entries::{entry_text, parse_entries};
+pub use entries::{entry_text, key_of, parse_entries};
 pub use iam_identity_mapping::parse_iam_identity_mapping;
 pub use modes::{ModeName, UnknownMode, parse_mode};
 pub use reserved::{ReservedEntry, parse_reserved, reserved_entries};
