@@ -26,7 +26,7 @@ pub use context::{Context, ContextError, ExecEntry, KubeconfigFiles};
 pub use events::{EventKind, Events};
 pub use iam_identity_mapping::{IAMIdentityMapping, IamIdentityMappingSpec, IamIdentityMappingStatus};
 pub use installed_crd::dropped_keys;
-pub use lease::Candidate;
+pub use lease::{Candidate, LeaseTerms};
 pub use mapping_object::{MappingObject, SpecFault};
 pub use pace::Pace;
 pub use watch::{WatchEvent, WatchFault, watch};

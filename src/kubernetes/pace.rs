@@ -57,7 +57,11 @@ pub(super) async fn wait(pause: Duration) {
 
 /// From 0 to 1, by chance.
 pub(super) fn chance() -> f64 {
+    f64::from(u32::try_from(drawn() >> 32).unwrap_or_default()) / f64::from(u32::MAX)
+}
+
+/// Any number, by chance.
+pub(super) fn drawn() -> u64 {
     // Each RandomState has keys of its own.
-    let drawn = u32::try_from(RandomState::new().build_hasher().finish() >> 32).unwrap_or_default();
-    f64::from(drawn) / f64::from(u32::MAX)
+    RandomState::new().build_hasher().finish()
 }
