@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use aws_smithy_http_client::{Builder, Connector, proxy, tls};
 use aws_smithy_runtime_api::client::http::{
@@ -29,6 +30,9 @@ const WELL_KNOWN_BUNDLES: [&str; 6] = [
     "/etc/ssl/cert.pem",
     "/usr/local/share/certs/ca-root-nss.crt",
 ];
+
+/// TCP and the TLS handshake together, where no SDK client says otherwise.
+const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 
 /// How every fault of the bundle begins: nobody was asked then.
 pub const TRUST_ROOTS: &str = "trust roots";
@@ -59,6 +63,43 @@ impl SdkHttp {
     pub fn new(ca_bundle: Option<PathBuf>) -> Self {
         Self(Arc::new(Clients { ca_bundle, tls: OnceLock::new(), plain: OnceLock::new(), direct: OnceLock::new() }))
     }
+
+    /// The way to `url` for calls that no SDK client makes, with connections of its own.
+    ///
+    /// # Errors
+    /// Why there is no trust root, in words.
+    pub(super) fn way_to(&self, url: &str) -> Result<SharedHttpConnector, String> {
+        let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_LIMIT).build();
+        let connector = match Way::to(url) {
+            Way::Tls => tls_connector(&tls_context(self.0.ca_bundle.as_deref())?, Some(&settings), None),
+            Way::Plain => plain_connector(&proxy::ProxyConfig::from_env(), Some(&settings), None),
+            Way::Direct => plain_connector(&proxy::ProxyConfig::disabled(), Some(&settings), None),
+        };
+        Ok(SharedHttpConnector::new(connector))
+    }
+}
+
+/// How an address is reached.
+enum Way {
+    /// HTTP, and never through a proxy.
+    Direct,
+    /// HTTP, through a proxy if the environment names one.
+    Plain,
+    /// HTTPS, likewise.
+    Tls,
+}
+
+impl Way {
+    fn to(url: &str) -> Self {
+        let uri: Option<Uri> = url.parse().ok();
+        if uri.as_ref().is_none_or(|uri| uri.scheme_str() != Some("http")) {
+            Self::Tls
+        } else if uri.as_ref().and_then(Uri::host).is_some_and(is_local) {
+            Self::Direct
+        } else {
+            Self::Plain
+        }
+    }
 }
 
 impl HttpClient for SdkHttp {
@@ -73,14 +114,10 @@ impl HttpClient for SdkHttp {
 
 impl HttpConnector for Chooser {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let uri: Option<Uri> = request.uri().parse().ok();
-        let is_tls = uri.as_ref().is_none_or(|uri| uri.scheme_str() != Some("http"));
-        let client = if is_tls {
-            self.clients.tls.get_or_init(|| tls_client(self.clients.ca_bundle.as_deref())).as_ref()
-        } else if uri.as_ref().and_then(Uri::host).is_some_and(is_local) {
-            Ok(self.clients.direct.get_or_init(|| plain_client(proxy::ProxyConfig::disabled())))
-        } else {
-            Ok(self.clients.plain.get_or_init(|| plain_client(proxy::ProxyConfig::from_env())))
+        let client = match Way::to(request.uri()) {
+            Way::Tls => self.clients.tls.get_or_init(|| tls_client(self.clients.ca_bundle.as_deref())).as_ref(),
+            Way::Direct => Ok(self.clients.direct.get_or_init(|| plain_client(proxy::ProxyConfig::disabled()))),
+            Way::Plain => Ok(self.clients.plain.get_or_init(|| plain_client(proxy::ProxyConfig::from_env()))),
         };
         match client {
             Ok(client) => client.http_connector(&self.settings, &self.components).call(request),
@@ -99,35 +136,51 @@ fn is_local(host: &str) -> bool {
 }
 
 fn plain_client(proxy: proxy::ProxyConfig) -> SharedHttpClient {
-    Builder::new().build_with_connector_fn(move |settings, components| {
-        let mut builder = Connector::builder().proxy_config(proxy.clone());
-        builder.set_connector_settings(settings.cloned());
-        if let Some(components) = components {
-            builder.set_sleep_impl(components.sleep_impl());
-        }
-        builder.build_http()
-    })
+    Builder::new().build_with_connector_fn(move |settings, components| plain_connector(&proxy, settings, components))
+}
+
+fn plain_connector(
+    proxy: &proxy::ProxyConfig,
+    settings: Option<&HttpConnectorSettings>,
+    components: Option<&RuntimeComponents>,
+) -> Connector {
+    let mut builder = Connector::builder().proxy_config(proxy.clone());
+    builder.set_connector_settings(settings.cloned());
+    if let Some(components) = components {
+        builder.set_sleep_impl(components.sleep_impl());
+    }
+    builder.build_http()
 }
 
 fn tls_client(ca_bundle: Option<&Path>) -> Result<SharedHttpClient, String> {
+    let context = tls_context(ca_bundle)?;
+    let connector = move |settings: Option<&_>, components: Option<&_>| tls_connector(&context, settings, components);
+    Ok(Builder::new().build_with_connector_fn(connector))
+}
+
+fn tls_context(ca_bundle: Option<&Path>) -> Result<tls::TlsContext, String> {
     let well_known = well_known_bundle().filter(|_| ca_bundle.is_none());
     let trust = match ca_bundle.or(well_known) {
         Some(path) => tls::TrustStore::empty().with_pem_certificate(load_roots(path)?),
         None => tls::TrustStore::empty().with_native_roots(true),
     };
-    let context = tls::TlsContext::builder().with_trust_store(trust).build().map_err(|error| error.to_string())?;
-    Ok(Builder::new().build_with_connector_fn(move |settings, components| {
-        let provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc);
-        let mut builder = Connector::builder()
-            .proxy_config(proxy::ProxyConfig::from_env())
-            .tls_provider(provider)
-            .tls_context(context.clone());
-        builder.set_connector_settings(settings.cloned());
-        if let Some(components) = components {
-            builder.set_sleep_impl(components.sleep_impl());
-        }
-        builder.build()
-    }))
+    tls::TlsContext::builder().with_trust_store(trust).build().map_err(|error| error.to_string())
+}
+
+fn tls_connector(
+    context: &tls::TlsContext,
+    settings: Option<&HttpConnectorSettings>,
+    components: Option<&RuntimeComponents>,
+) -> Connector {
+    let mut builder = Connector::builder()
+        .proxy_config(proxy::ProxyConfig::from_env())
+        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
+        .tls_context(context.clone());
+    builder.set_connector_settings(settings.cloned());
+    if let Some(components) = components {
+        builder.set_sleep_impl(components.sleep_impl());
+    }
+    builder.build()
 }
 
 fn well_known_bundle() -> Option<&'static Path> {

@@ -217,7 +217,7 @@ fn shape(flags: &GetToken, file_token_only: Option<bool>, is_exec: bool) -> Shap
     }
 }
 
-fn environment_keys(aws: &AwsEnv) -> Option<Credentials> {
+pub(super) fn environment_keys(aws: &AwsEnv) -> Option<Credentials> {
     let id = aws.access_key_id.as_deref().map(str::trim).filter(|id| !id.is_empty())?;
     let secret = aws.secret_access_key.as_ref()?.expose_secret().trim();
     if secret.is_empty() {
@@ -236,7 +236,7 @@ fn is_session_name(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte))
 }
 
-fn truth(text: &str) -> Option<bool> {
+pub(super) fn truth(text: &str) -> Option<bool> {
     if text.eq_ignore_ascii_case("true") {
         Some(true)
     } else if text.eq_ignore_ascii_case("false") {

@@ -1,8 +1,11 @@
 //! `server.ec2*`, `server.sourceARN` and `server.nodeName`: how nodes get their names.
 
-use super::env::Env;
+use std::path::PathBuf;
+
+use super::env::{AwsEnv, Env};
 use super::file::{Given, ServerKeys};
 use super::flags;
+use super::get_token::{environment_keys, truth};
 use super::judge::{From, Judge};
 use super::server::{text_of, values};
 use crate::aws::Ec2Settings;
@@ -43,8 +46,18 @@ pub(super) fn settings(
         instance_profiles: instance_profiles(server, judge),
         node_name: server.node_name.map(|given| given.value).unwrap_or_default(),
         region: env.aws.region.clone(),
-        endpoint: env.aws.endpoint_url.clone(),
+        endpoint: endpoint(&env.aws, &env.aws.endpoint_url_ec2),
+        sts_endpoint: endpoint(&env.aws, &env.aws.endpoint_url_sts),
+        ca_bundle: env.aws.ca_bundle.as_ref().or(env.aws.ssl_cert_file.as_ref()).map(PathBuf::from),
+        environment_keys: environment_keys(&env.aws),
+        budget: defaults.budget,
     }
+}
+
+/// A service's own variable, else the one for all; neither where they are to be ignored.
+fn endpoint(aws: &AwsEnv, own: &Option<String>) -> Option<String> {
+    let are_ignored = aws.ignore_endpoint_urls.as_deref().and_then(truth).unwrap_or_default();
+    own.as_ref().or(aws.endpoint_url.as_ref()).filter(|_| !are_ignored).cloned()
 }
 
 /// The reference takes any number and does not limit these calls at all; here one a second is the least.

@@ -47,7 +47,7 @@ use rotation::Rotation;
 use routes::{Health, Webhook};
 
 use crate::authenticator::{Authenticator, Verifier};
-use crate::aws::{self, Connector, Ec2Names, ImdsSettings, Sts};
+use crate::aws::{self, Connector, Ec2Names, Ec2SettingsError, ImdsSettings, Sts};
 use crate::clock::{Clock, UnixSeconds};
 use crate::live::{Publisher, live};
 use crate::sources::{self, SourceError, Sources};
@@ -97,6 +97,9 @@ pub enum StartError {
         #[source]
         source: std::io::Error,
     },
+    /// Settings of the look-up of nodes.
+    #[error(transparent)]
+    Ec2(#[from] Ec2SettingsError),
     /// The metric catalogue is at odds with itself: a fault of the program.
     #[error("the metrics cannot be set up")]
     Metrics(#[from] prometheus::Error),
@@ -149,6 +152,7 @@ pub fn init(init: &Init, now: UnixSeconds) -> Result<Vec<PathBuf>, CertificateEr
 /// # Errors
 /// [`StartError`].
 pub async fn start(settings: Settings, connector: Connector, clock: Clock) -> Result<Running, StartError> {
+    settings.ec2.judge()?;
     let metrics = Arc::new(Metrics::new()?);
     let records = Arc::new(open_records(&settings.decision_log)?);
     let socket = bind(settings.address).await?;
@@ -183,7 +187,7 @@ pub async fn start(settings: Settings, connector: Connector, clock: Clock) -> Re
     let verifier = Verifier::new(settings.cache, sts, clock.clone(), Arc::clone(&metrics))
         .map_err(|_unspecified| StartError::Random)?;
     let (region_publisher, region) = live(settings.ec2.region.clone());
-    let nodes = Ec2Names::new(settings.ec2, settings.rules.partition, region, Arc::clone(&metrics));
+    let nodes = Ec2Names::new(settings.ec2, settings.rules.partition, region, clock.clone(), Arc::clone(&metrics));
     let readiness = Readiness { sources: sources.state(), certificate_faults: rotated.faults, end: end.clone() };
     let (here, on_health) = if settings.metrics_on_health { (None, Some(&metrics)) } else { (Some(&metrics), None) };
     let health = Health { metrics: on_health.cloned(), readiness: readiness.clone() };

@@ -1,105 +1,123 @@
 //! From an instance id to the name of its node: `DescribeInstances`, batched, verified and bounded.
 //!
-//! A name is given only for an instance that exists, belongs to the caller's account, is pending or running, has the
-//! configured profile where one is configured, and has a name of DNS shape. Nobody waits on another's id.
+//! ```text
+//! id ──recall──▶ known? ──gather──▶ ids of 100 ms ──ask──▶ one signed call ──verify──▶ Node ──remember──▶ name
+//! ```
+//!
+//! A name is given only for an instance that exists, belongs to the caller's account, is pending or running, has a
+//! configured profile where some are configured, and has a name of DNS shape. Nobody waits on another's id, and nobody
+//! waits longer than 5 s. Nothing is loaded or connected before the first look-up.
 
+mod answer;
+mod batch;
+mod describe;
+mod flights;
+mod memory;
+mod pace;
+mod role;
+mod settings;
+mod verify;
+
+use std::fmt;
 use std::sync::Arc;
 
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+pub use settings::{Ec2Settings, Ec2SettingsError, NodeName};
+
+use batch::{Desk, Parts};
+use describe::Describe;
+use memory::{Finding, Memory};
+use pace::Pace;
+use verify::{NO_ID, Requirements, is_instance_id};
+
+use crate::clock::Clock;
 use crate::iam::Partition;
 use crate::live::Live;
 use crate::telemetry::Metrics;
-
-/// `server.ec2*`, `server.sourceARN`, `server.nodeName`.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Ec2Settings {
-    /// `ec2DescribeInstancesQps`: calls a second.
-    pub qps: u32,
-    /// `ec2DescribeInstancesBurst`: calls at once.
-    pub burst: u32,
-    /// `ec2DescribeInstancesRoleARN`: role to assume for the calls.
-    pub role_arn: Option<String>,
-    /// `sourceARN`: signed into the AssumeRole call, with its account.
-    pub source_arn: Option<String>,
-    /// `ec2.instanceProfiles`: names or ARNs; empty does not check the profile.
-    pub instance_profiles: Vec<String>,
-    /// `nodeName`
-    pub node_name: NodeName,
-    /// `AWS_REGION`; else the instance's own.
-    pub region: Option<String>,
-    /// `AWS_ENDPOINT_URL_EC2`, else `AWS_ENDPOINT_URL`.
-    pub endpoint: Option<String>,
-}
-
-/// What a node is called.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum NodeName {
-    /// The private DNS name that EC2 tells, as the reference.
-    #[default]
-    PrivateDns,
-    /// `ID.REGION.compute.internal` (`ID.ec2.internal` in us-east-1).
-    ResourceName,
-    /// The instance id.
-    InstanceId,
-}
-
-impl Default for Ec2Settings {
-    fn default() -> Self {
-        Self {
-            qps: 15,
-            burst: 5,
-            role_arn: None,
-            source_arn: None,
-            instance_profiles: Vec::new(),
-            node_name: NodeName::default(),
-            region: None,
-            endpoint: None,
-        }
-    }
-}
 
 /// Why there is no name.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum NodeError {
     /// EC2 says that this is no instance the caller can be.
-    #[error("the instance is not verified: {0}")]
+    #[error("{0}")]
     NotVerified(&'static str),
     /// EC2 does not say.
-    #[error("the instance cannot be looked up: {0}")]
+    #[error("{0}")]
     Unavailable(String),
 }
 
-/// Looks names up, and remembers them for a while.
-#[derive(Debug)]
+/// Looks names up, and remembers them for a while. Dropping it ends all look-ups.
 pub struct Ec2Names {
-    settings: Ec2Settings,
-    partition: Partition,
-    region: Live<Option<String>>,
+    memory: Arc<Memory>,
+    desk: Arc<Desk>,
     metrics: Arc<Metrics>,
+    _end: DropGuard,
 }
 
 impl Ec2Names {
     /// Nothing is loaded or connected before the first look-up.
     #[must_use]
-    pub const fn new(
+    #[expect(clippy::needless_pass_by_value, reason = "settings are handed over, not shared")]
+    pub fn new(
         settings: Ec2Settings,
         partition: Partition,
         region: Live<Option<String>>,
+        clock: Clock,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { settings, partition, region, metrics }
+        let memory = Arc::new(Memory::new(clock.clone()));
+        let pace = Arc::new(Pace::new(settings.qps, settings.burst));
+        let end = CancellationToken::new();
+        let parts = Parts {
+            memory: Arc::clone(&memory),
+            describe: Describe::new(&settings, partition, Arc::clone(&pace), clock, Arc::clone(&metrics)),
+            pace,
+            budget: settings.budget,
+            requirements: Requirements {
+                instance_profiles: settings.instance_profiles,
+                node_name: settings.node_name,
+            },
+            region,
+            metrics: Arc::clone(&metrics),
+        };
+        Self { memory, desk: Arc::new(Desk::new(parts, end.clone())), metrics, _end: end.drop_guard() }
     }
 
     /// The name of the node that instance `id` of `account` is. Ends within 5 s, whatever EC2 does.
     ///
     /// # Errors
-    /// [`NodeError`].
+    /// [`NodeError`]. The same for a moment, when EC2 has said no; a new attempt, when it could not be asked.
     pub async fn name(&self, id: &str, account: &str) -> Result<String, NodeError> {
-        self.metrics.node_looked_up("unavailable");
-        Err(NodeError::Unavailable(format!(
-            "{id} {account} {:?} {} {:?}",
-            self.settings,
-            self.partition,
-            self.region.now()
-        )))
+        let finding = self.find(id).await;
+        let name = finding.and_then(|node| node.name_for(account).map_err(NodeError::NotVerified));
+        self.metrics.node_looked_up(match &name {
+            Ok(_) => "named",
+            Err(NodeError::NotVerified(_)) => "not_verified",
+            Err(NodeError::Unavailable(_)) => "unavailable",
+        });
+        name
+    }
+
+    /// Ids being looked up now: none when nobody waits and no call is under way.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.desk.in_flight()
+    }
+
+    async fn find(&self, id: &str) -> Finding {
+        if !is_instance_id(id) {
+            return Err(NodeError::NotVerified(NO_ID)); // EC2 is not asked
+        }
+        match self.memory.recall(id) {
+            Some(known) => known,
+            None => self.desk.ask(id).await, // gather, ask, verify, remember
+        }
+    }
+}
+
+impl fmt::Debug for Ec2Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ec2Names").field("in_flight", &self.in_flight()).finish_non_exhaustive()
     }
 }
