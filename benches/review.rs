@@ -55,7 +55,8 @@ fn cached_authenticate(bencher: Bencher<'_, '_>) {
             sources::start(&settings.sources, Arc::clone(&metrics), clock.clone()).await.expect("sources");
         let connector = Connector::fixed(bench.sts.address(), bench.sts.ca_pem()).expect("connector");
         let sts = Arc::new(aws::Sts::new(settings.sts, connector, clock.clone(), Arc::clone(&metrics)));
-        let nodes = aws::Ec2Names::new(settings.ec2, Partition::Aws, Live::fixed(None), clock.clone(), Arc::clone(&metrics));
+        let nodes =
+            aws::Ec2Names::new(settings.ec2, Partition::Aws, Live::fixed(None), clock.clone(), Arc::clone(&metrics));
         let verifier = Verifier::new(settings.cache, sts, clock.clone(), metrics).expect("verifier");
         (Authenticator::new(Live::fixed(settings.rules), verifier, chain, nodes), sources)
     });

@@ -30,7 +30,7 @@ pub enum Reason {
     EmptyUsername,
     /// The entry's `notAfter` has passed.
     ExpiredEntry,
-    /// A template asks for a node's name, and this version looks none up.
+    /// A template asks for a node's name, and EC2 cannot be asked.
     NodeLookupUnavailable,
     /// A template asks for a node's name, and the instance is not verified.
     NodeNotVerified,

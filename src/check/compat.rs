@@ -121,8 +121,8 @@ fn entry(
     }
     let names = || std::iter::once(&text.username).chain(&text.groups);
     if names().any(|name| name.contains("{{EC2PrivateDNSName}}")) {
-        let what =
-            "callers are refused with node_lookup_unavailable: EC2 names are not looked up in this version".to_owned();
+        let what = "the instance must be pending or running and of the caller's account; aws-iam-authenticator asks for neither";
+        let what = what.to_owned();
         tell("username", "compat-node-names", what);
     }
     if is_reserved_username(&text.username) {

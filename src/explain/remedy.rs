@@ -82,10 +82,14 @@ fn template_remedy(origin: &Origin, error: &TemplateError) -> String {
             format!("{entry} is for EC2 instances, whose session name is their id; people need an entry of their own")
         }
         TemplateError::NodeNotVerified => {
-            "look whether the instance exists and runs in the caller's account".to_owned()
+            "look whether the instance exists and runs in the caller's account, has a private DNS name, and a profile of \
+             server.ec2.instanceProfiles"
+                .to_owned()
         }
         TemplateError::NodeLookupUnavailable => {
-            format!("this version looks up no EC2 names: take {{{{EC2PrivateDNSName}}}} out of {entry}")
+            "the server alone asks EC2: it needs a region, AWS keys that may call ec2:DescribeInstances, and a way to EC2; \
+             its log says what it lacks"
+                .to_owned()
         }
         TemplateError::TooLong => format!("shorten the names of {entry}, or the session name"),
     }

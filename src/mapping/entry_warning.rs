@@ -76,14 +76,6 @@ impl Entry {
                 cure: "write the name itself".to_owned(),
             });
         }
-        if template.placeholders().any(|value| value == Placeholder::Ec2PrivateDnsName) {
-            warnings.push(EntryWarning {
-                code: "node-lookup-unavailable",
-                key,
-                what: format!("`{template}` asks for an EC2 name, and this version looks none up: the entry refuses everybody it names"),
-                cure: "keep nodes on another authenticator until it does".to_owned(),
-            });
-        }
         if let Some(unknown) = template.literals().find_map(unknown_placeholder) {
             let near = Placeholder::ALL.into_iter().find(|known| known.as_str().eq_ignore_ascii_case(unknown.trim()));
             let cure = match near {

@@ -12,7 +12,7 @@ pub const MAX_NAME_BYTES: usize = 1024;
 /// Private DNS names of instances, where a template asked for one.
 #[derive(Clone, Debug, Default)]
 pub enum NodeNames {
-    /// No lookup exists: every template that asks is refused with `node_lookup_unavailable`.
+    /// Nobody can be asked now: every template that asks is refused with `node_lookup_unavailable`.
     #[default]
     Unavailable,
     /// Names by instance id; an id that is not here is not verified.
@@ -66,8 +66,8 @@ pub enum TemplateError {
     /// `{{EC2PrivateDNSName}}` and the instance is not known.
     #[error("the instance is not verified")]
     NodeNotVerified,
-    /// `{{EC2PrivateDNSName}}` and there is no lookup.
-    #[error("looking up EC2 private DNS names is not available in this version")]
+    /// `{{EC2PrivateDNSName}}` and EC2 does not say.
+    #[error("the name of the node cannot be looked up at EC2")]
     NodeLookupUnavailable,
     /// Over [`MAX_NAME_BYTES`].
     #[error("the rendered name is longer than {MAX_NAME_BYTES} bytes")]

@@ -179,7 +179,8 @@ impl Bridge {
             scrubbed: ScrubbedAccounts::default(),
         };
         let metrics = Arc::new(Metrics::new().unwrap());
-        let nodes = Ec2Names::new(Ec2Settings::default(), Partition::Aws, Live::fixed(None), desk.clock.clone(), metrics);
+        let nodes =
+            Ec2Names::new(Ec2Settings::default(), Partition::Aws, Live::fixed(None), desk.clock.clone(), metrics);
         let authenticator = Authenticator::new(Live::fixed(rules()), desk.verifier.clone(), Live::fixed(chain), nodes);
         Self { desk, authenticator, deny, table }
     }

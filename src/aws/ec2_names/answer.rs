@@ -149,7 +149,8 @@ mod tests {
              </reservationSet><nextToken>abc=</nextToken></DescribeInstancesResponse>"
         );
         let page = Page::parse(&xml).unwrap();
-        let seen: Vec<_> = page.instances.iter().map(|it| [&*it.id, &it.owner, &it.state, &it.name, &it.profile]).collect();
+        let seen: Vec<_> =
+            page.instances.iter().map(|it| [&*it.id, &it.owner, &it.state, &it.name, &it.profile]).collect();
         let profile = "arn:aws:iam::111122223333:instance-profile/nodes";
         assert_eq!(
             seen,
@@ -177,7 +178,9 @@ mod tests {
     #[test]
     fn of_an_error_only_a_code_is_told() {
         let error = |code: &str| {
-            format!("<Response><Errors><Error><Code>{code}</Code><Message>secret</Message></Error></Errors><RequestID>1</RequestID></Response>")
+            format!(
+                "<Response><Errors><Error><Code>{code}</Code><Message>secret</Message></Error></Errors><RequestID>1</RequestID></Response>"
+            )
         };
         assert_eq!(error_code(&error("RequestLimitExceeded")).as_deref(), Some("RequestLimitExceeded"));
         assert_eq!(error_code(&error("InvalidInstanceID.NotFound")).as_deref(), Some("InvalidInstanceID.NotFound"));

@@ -189,7 +189,11 @@ impl Describe {
         self.metrics.ec2_called();
         let answer = way.call(request).await.map_err(|error| {
             // The connector's words may name a proxy with its password.
-            CallFault::Connection(if error.is_timeout() { "timeout" } else { "the connection cannot be made or broke off" })
+            CallFault::Connection(if error.is_timeout() {
+                "timeout"
+            } else {
+                "the connection cannot be made or broke off"
+            })
         })?;
         let (status, body) = read(answer).await?;
         if status == StatusCode::OK {
@@ -270,7 +274,11 @@ async fn read(answer: HttpResponse) -> Result<(StatusCode, String), CallFault> {
     let body = Limited::new(answer.into_body(), BODY_BYTES).collect().await;
     let body = body.map_err(|error| {
         let is_long = error.is::<http_body_util::LengthLimitError>();
-        if is_long { CallFault::Answer("it is longer than 8 MiB") } else { CallFault::Connection("the answer broke off") }
+        if is_long {
+            CallFault::Answer("it is longer than 8 MiB")
+        } else {
+            CallFault::Connection("the answer broke off")
+        }
     })?;
     let text = String::from_utf8(body.to_bytes().to_vec()).map_err(|_| CallFault::Answer("it is no UTF-8"))?;
     Ok((status, text))

@@ -58,7 +58,6 @@ pub struct Ec2Names {
 impl Ec2Names {
     /// Nothing is loaded or connected before the first look-up.
     #[must_use]
-    #[expect(clippy::needless_pass_by_value, reason = "settings are handed over, not shared")]
     pub fn new(
         settings: Ec2Settings,
         partition: Partition,
@@ -74,10 +73,7 @@ impl Ec2Names {
             describe: Describe::new(&settings, partition, Arc::clone(&pace), clock, Arc::clone(&metrics)),
             pace,
             budget: settings.budget,
-            requirements: Requirements {
-                instance_profiles: settings.instance_profiles,
-                node_name: settings.node_name,
-            },
+            requirements: Requirements { instance_profiles: settings.instance_profiles, node_name: settings.node_name },
             region,
             metrics: Arc::clone(&metrics),
         };

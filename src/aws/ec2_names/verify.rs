@@ -89,9 +89,9 @@ impl Requirements {
 
     fn allows(&self, arn: &str) -> bool {
         let name = arn.rsplit_once('/').map(|(_, name)| name);
-        self.instance_profiles.iter().any(|allowed| {
-            if allowed.starts_with("arn:") { allowed == arn } else { Some(allowed.as_str()) == name }
-        })
+        self.instance_profiles
+            .iter()
+            .any(|allowed| if allowed.starts_with("arn:") { allowed == arn } else { Some(allowed.as_str()) == name })
     }
 
     fn name(&self, instance: &Instance, region: &str) -> Result<String, &'static str> {
