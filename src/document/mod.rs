@@ -14,6 +14,7 @@ mod json;
 mod outline;
 pub mod render;
 mod scalar;
+mod several;
 mod splice;
 mod tape;
 mod to_json;
@@ -22,6 +23,7 @@ mod yaml;
 pub use faults::{Faults, Place, cure_for_unknown, known};
 pub use outline::{Outline, OutlineMember, Shape, outline};
 pub use scalar::{Plain, Scalar};
+pub use several::Several;
 pub use splice::Splice;
 pub use tape::{Document, Items, Member, Members, Node, Value};
 
@@ -62,19 +64,19 @@ pub fn parse<'t>(file: &str, text: &'t str, format: Format) -> Result<Document<'
     }
 }
 
-/// Reads every YAML document of `text`, as `kubectl` does: those that can be read, without the empty ones, and every
-/// fault of the others. JSON is one document.
+/// Reads every YAML document of `text`, as `kubectl` does. JSON is one document.
 #[must_use]
-pub fn parse_all<'t>(file: &str, text: &'t str, format: Format) -> (Vec<Document<'t>>, Vec<Diagnostic>) {
+pub fn parse_all<'t>(file: &str, text: &'t str, format: Format) -> Several<'t> {
     if let Some(fault) = too_large(file, text) {
-        return (Vec::new(), vec![fault]);
+        return Several { end: vec![fault], ..Several::default() };
     }
     match format {
         Format::Json => match json::parse(file, text) {
-            Ok(document) => (vec![document], Vec::new()),
-            Err(faults) => (Vec::new(), faults),
+            Ok(_) if text.trim_ascii().is_empty() => Several::default(),
+            Ok(document) => Several { documents: vec![(document, Vec::new())], end: Vec::new() },
+            Err(end) => Several { end, ..Several::default() },
         },
-        Format::Yaml => yaml::parse_all(file, text),
+        Format::Yaml => several::parse(file, text),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use granit_parser::{ErrorKind, Event, Marker, Options, Parser, ScalarStyle, ScanError, Span};
 
 use super::tape::{Cell, Document, EMPTY_MAP, Kind, index};
-use super::{MAX_ALIAS_NODES, MAX_DEPTH, MAX_DOCUMENTS, MAX_NODES, fault, position};
+use super::{MAX_ALIAS_NODES, MAX_DEPTH, MAX_NODES, fault, position};
 use crate::diagnostic::{Diagnostic, Position};
 
 /// Reads the first document of `text`.
@@ -32,57 +32,16 @@ pub(super) fn parse<'t>(file: &str, text: &'t str) -> Result<Document<'t>, Vec<D
     builder.finish()
 }
 
-/// Reads every document of `text` that has content, each as far as its own faults allow.
-pub(super) fn parse_all<'t>(file: &str, text: &'t str) -> (Vec<Document<'t>>, Vec<Diagnostic>) {
-    let (mut documents, mut faults, mut cells) = (Vec::new(), Vec::new(), 0_usize);
-    // Absent between documents, and for the rest of one that has failed.
-    let mut builder = None;
-    for step in Parser::new_from_str_with_options(text, options()) {
-        let (event, span) = match step {
-            Ok(step) => step,
-            Err(error) => {
-                faults.extend(builder.take().map(|builder: Builder<'_, '_>| builder.faults).unwrap_or_default());
-                faults.push(syntax(file, &error));
-                break;
-            }
-        };
-        match event {
-            Event::DocumentStart(..) => {
-                if documents.len() >= MAX_DOCUMENTS || cells >= MAX_NODES {
-                    let what = format!("the file has more than {MAX_DOCUMENTS} documents or {MAX_NODES} values");
-                    faults.push(fault(file, place(&span.start), "too-large", what, "split it"));
-                    break;
-                }
-                builder = Some(Builder::new(file, text));
-            }
-            Event::DocumentEnd => {
-                let Some(done) = builder.take() else { continue };
-                cells = cells.saturating_add(done.document.cells.len());
-                let is_empty = done.document.cells.is_empty() || done.document.root().is_null();
-                match done.finish() {
-                    Ok(document) if !is_empty => documents.push(document),
-                    Ok(_) => {}
-                    Err(found) => faults.extend(found),
-                }
-            }
-            event => {
-                let Some(open) = &mut builder else { continue };
-                if let Err(fault) = open.take(&event, &span) {
-                    faults.append(&mut open.faults);
-                    faults.push(fault);
-                    builder = None;
-                }
-            }
-        }
-    }
-    (documents, faults)
+pub(super) fn options() -> Options {
+    nested(MAX_DEPTH)
 }
 
-pub(super) fn options() -> Options {
+/// For collections so deep within each other.
+pub(super) fn nested(levels: usize) -> Options {
     let mut options = Options::default();
     options.set_emit_comments(false);
-    options.flow_nesting_limit = MAX_DEPTH;
-    options.block_nesting_limit = MAX_DEPTH;
+    options.flow_nesting_limit = levels;
+    options.block_nesting_limit = levels;
     options
 }
 
@@ -114,14 +73,16 @@ fn too_deep(file: &str, at: Position) -> Diagnostic {
 }
 
 /// The tree while it grows.
-struct Builder<'f, 't> {
+pub(super) struct Builder<'f, 't> {
     file: &'f str,
     document: Document<'t>,
     open: Vec<Open>,
     /// Completed nodes with an anchor.
     anchors: HashMap<usize, Anchor>,
     alias_nodes: usize,
-    faults: Vec<Diagnostic>,
+    pub(super) faults: Vec<Diagnostic>,
+    /// Whether the rest of the document cannot be read.
+    has_failed: bool,
 }
 
 struct Open {
@@ -143,9 +104,17 @@ struct Anchor {
 }
 
 impl<'f, 't> Builder<'f, 't> {
-    fn new(file: &'f str, text: &'t str) -> Self {
+    pub(super) fn new(file: &'f str, text: &'t str) -> Self {
         let document = Document { text, decoded: String::new(), cells: Vec::new(), second: None };
-        Self { file, document, open: Vec::new(), anchors: HashMap::new(), alias_nodes: 0, faults: Vec::new() }
+        Self {
+            file,
+            document,
+            open: Vec::new(),
+            anchors: HashMap::new(),
+            alias_nodes: 0,
+            faults: Vec::new(),
+            has_failed: false,
+        }
     }
 
     /// Takes one event of its document.
@@ -175,6 +144,39 @@ impl<'f, 't> Builder<'f, 't> {
             self.document.cells = vec![EMPTY_MAP];
         }
         if self.faults.is_empty() { Ok(self.document) } else { Err(self.faults) }
+    }
+
+    /// As [`Builder::take`], after a fault no more.
+    pub(super) fn take_some(&mut self, event: &Event<'_>, span: &Span) {
+        if self.has_failed {
+            return;
+        }
+        if let Err(fault) = self.take(event, span) {
+            self.faults.push(fault);
+            self.has_failed = true;
+        }
+    }
+
+    /// Values it has so far, keys included.
+    pub(super) const fn len(&self) -> usize {
+        self.document.cells.len()
+    }
+
+    /// The document as far as it was read, with its faults; none when it has no content.
+    pub(super) fn seal(mut self) -> Option<(Document<'t>, Vec<Diagnostic>)> {
+        while let Some(open) = self.open.pop() {
+            let span = self.document.cells.len().saturating_sub(open.cell);
+            if let Some(cell) = self.document.cells.get_mut(open.cell) {
+                cell.start = open.children;
+                cell.span = u32::try_from(span).unwrap_or(u32::MAX);
+            }
+        }
+        if self.document.cells.is_empty() || self.document.root().is_null() {
+            // A tag may have stood before nothing.
+            self.document.cells = vec![EMPTY_MAP];
+            return (!self.faults.is_empty()).then_some((self.document, self.faults));
+        }
+        Some((self.document, self.faults))
     }
 
     fn fail(mut self, last: Diagnostic) -> Result<Document<'t>, Vec<Diagnostic>> {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use iam_bridge::diagnostic::Diagnostic;
 use iam_bridge::document::{self, Format, Node, Plain, Scalar, Value};
 use proptest::prelude::*;
 
@@ -162,6 +163,8 @@ proptest! {
     fn no_bytes_make_the_parsers_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
         if let Ok(text) = document::utf8("f", &bytes) {
             let _ = document::parse("f", text, Format::Yaml);
+            let several = document::parse_all("f", text, Format::Yaml);
+            several.documents.iter().for_each(|(document, _)| drop(shown(document.root())));
             let _ = document::parse("f", text, Format::Json);
         }
     }
@@ -169,6 +172,8 @@ proptest! {
     #[test]
     fn no_near_yaml_makes_anything_panic(pieces in proptest::collection::vec(piece(), 0..40)) {
         let text = pieces.concat();
+        let several = document::parse_all("f", &text, Format::Yaml);
+        several.documents.iter().for_each(|(document, _)| drop(shown(document.root())));
         for (name, text) in [("f.yaml", format!("clusterID: c\nserver:\n  mapRoles:\n  - {text}")), ("f.yaml", text.clone()), ("f.json", text)] {
             let _ = super::config::load(name, &text, &[]);
         }
@@ -271,29 +276,37 @@ fn read_back(node: Node<'_>) -> serde_json::Value {
 
 #[test]
 fn every_document_of_a_text_is_read_as_far_as_it_can_be() {
-    let text =
-        "# first\n---\na: 1\n---\n\n---\nb: 1\nB: 2\n---\nc: !x 3\n---\nd: &x [1]\ne: *x\n---\n? [k]\n: v\n---\nf: 1\n";
-    let (documents, faults) = document::parse_all("f.yaml", text, Format::Yaml);
-    let keys: Vec<String> = documents
-        .iter()
-        .filter_map(|document| match document.root().value() {
-            Value::Map(mut members) => members.next().map(|member| format!("{} {}", member.key, member.at.line)),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(keys, ["a 3", "d 12", "f 18"]);
-    let told: Vec<(&str, u32)> = faults.iter().map(|fault| (fault.code, fault.at.unwrap().line)).collect();
-    assert_eq!(told, [("duplicate-key", 8), ("yaml-tag", 10), ("yaml-key", 15)]);
+    let text = "# first\n---\na: 1\n---\n\n---\nb: 1\nB: 2\n---\nc: !x 3\n---\nd: &x [1]\ne: *x\n---\nf: 1\n? [k]\n: v\n---\ng: 1\n";
+    let seen = |text: &str| {
+        let several = document::parse_all("f.yaml", text, Format::Yaml);
+        let told = |faults: &[Diagnostic]| -> Vec<String> {
+            faults.iter().map(|fault| format!("{}@{}", fault.code, fault.at.unwrap().line)).collect()
+        };
+        let documents: Vec<String> = several
+            .documents
+            .iter()
+            .map(|(document, faults)| format!("{} {}", shown(document.root()), told(faults).join(" ")))
+            .collect();
+        (documents, told(&several.end))
+    };
+    let (documents, end) = seen(text);
+    let expected =
+        ["{a:1} ", "{b:1,B:2} duplicate-key@8", "{c:3} yaml-tag@10", "{d:[1],e:[1]} ", "{f:1} yaml-key@16", "{g:1} "];
+    assert_eq!((documents, end), (expected.map(str::to_owned).into(), vec![]));
 
-    let (documents, faults) = document::parse_all("f.yaml", "a: 1\n---\nb:\n\t- 1\n---\nc: 1\n", Format::Yaml);
-    assert_eq!((documents.len(), faults[0].code, faults[0].at.unwrap().line), (1, "yaml-syntax", 4));
+    let deep = format!("kind: X\na: {}{}\n---\nb: 1\n", "[".repeat(33), "]".repeat(33));
+    let (documents, end) = seen(&deep);
+    assert!(documents[0].ends_with("too-deep@2") && documents[0].starts_with("{kind:X,"), "{documents:?}");
+    assert_eq!((documents[1].as_str(), end), ("{b:1} ", vec![]));
+    assert_eq!(
+        seen("a: 1\n---\nb:\n\t- 1\n---\nc: 1\n"),
+        (vec!["{a:1} ".to_owned()], vec!["yaml-syntax@4".to_owned()])
+    );
     for empty in ["", "---\n---\n", "# words\n", "~\n"] {
-        let (documents, faults) = document::parse_all("f.yaml", empty, Format::Yaml);
-        assert_eq!((documents.len(), faults), (0, vec![]), "{empty:?}");
+        assert_eq!(seen(empty), (vec![], vec![]), "{empty:?}");
     }
-    let (documents, faults) = document::parse_all("f.json", "{\"a\": 1}", Format::Json);
-    assert_eq!((documents.len(), faults.len()), (1, 0));
-    let many = "---\na\n".repeat(document::MAX_DOCUMENTS + 1);
-    let (documents, faults) = document::parse_all("f.yaml", &many, Format::Yaml);
-    assert_eq!((documents.len(), faults[0].code), (document::MAX_DOCUMENTS, "too-large"));
+    assert_eq!(document::parse_all("f.json", "{\"a\": 1}", Format::Json).documents.len(), 1);
+    assert_eq!(document::parse_all("f.json", " ", Format::Json).documents.len(), 0);
+    let (documents, end) = seen(&"---\na\n".repeat(document::MAX_DOCUMENTS + 1));
+    assert_eq!((documents.len(), end.len()), (document::MAX_DOCUMENTS, 1));
 }
