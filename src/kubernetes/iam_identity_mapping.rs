@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// One principal and the user it becomes.
-#[derive(Clone, CustomResource, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[derive(Clone, CustomResource, Debug, Default, Deserialize, Eq, Hash, JsonSchema, PartialEq, Serialize)]
 #[kube(
     group = "iamauthenticator.k8s.aws",
     version = "v1alpha1",
@@ -57,7 +57,7 @@ pub struct IamIdentityMappingSpec {
 #[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct IamIdentityMappingStatus {
-    /// The ARN that callers are compared with: the canonical form of spec.arn. Absent when spec.arn is no such ARN.
+    /// Canonical form of spec.arn, which callers are compared with. Absent when spec.arn is not the ARN of a principal.
     #[serde(default, rename = "canonicalARN", skip_serializing_if = "Option::is_none")]
     #[schemars(transform = without_default)]
     pub canonical_arn: Option<String>,

@@ -39,12 +39,14 @@ struct Status {
 }
 
 /// A member of `spec` that is not what belongs there.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct SpecFault {
     /// Path of the key: `spec.groups[1]`.
     pub key: String,
     /// What is wrong.
     pub what: String,
+    /// Whether something stands there, and not what belongs there; else nothing stands there.
+    pub wrong: bool,
 }
 
 const MEMBERS: [&str; 7] = ["arn", "username", "groups", "userid", "notBefore", "notAfter", "reason"];
@@ -62,16 +64,22 @@ impl MappingObject {
         self.metadata.uid.as_deref().unwrap_or_default()
     }
 
+    /// `metadata.resourceVersion`, where it is a number, as that of every object of a CRD.
+    #[must_use]
+    pub fn version(&self) -> Option<u64> {
+        self.metadata.resource_version.as_deref()?.parse().ok()
+    }
+
     /// `metadata.creationTimestamp` in Unix seconds; 0 if the API server sent none.
     #[must_use]
     pub fn created(&self) -> i64 {
         self.metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second())
     }
 
-    /// `status.canonicalARN`
+    /// `status.canonicalARN`, which is taken out.
     #[must_use]
-    pub fn canonical_arn(&self) -> Option<&str> {
-        self.status.canonical_arn.as_deref()
+    pub const fn take_canonical_arn(&mut self) -> Option<String> {
+        self.status.canonical_arn.take()
     }
 
     /// `spec`, typed.
@@ -81,7 +89,8 @@ impl MappingObject {
     /// it would be wide open.
     pub fn into_spec(self) -> Result<IamIdentityMappingSpec, Vec<SpecFault>> {
         if let Some(odd) = self.spec.odd {
-            return Err(vec![SpecFault { key: "spec".to_owned(), what: format!("{odd} stands where a map belongs") }]);
+            let what = format!("{odd} stands where a map belongs");
+            return Err(vec![SpecFault { key: "spec".to_owned(), what, wrong: true }]);
         }
         let mut faults = Vec::new();
         let [arn, username, groups, userid, not_before, not_after, reason] = self.spec.members;
@@ -101,7 +110,7 @@ impl MappingObject {
 fn required(key: &str, value: Option<Value>, faults: &mut Vec<SpecFault>) -> String {
     let absent = matches!(value, None | Some(Value::Null));
     if absent {
-        faults.push(SpecFault { key: format!("spec.{key}"), what: "it is missing".to_owned() });
+        faults.push(SpecFault { key: format!("spec.{key}"), what: "the key is missing".to_owned(), wrong: false });
     }
     text(key, value, faults).unwrap_or_default()
 }
@@ -109,7 +118,7 @@ fn required(key: &str, value: Option<Value>, faults: &mut Vec<SpecFault>) -> Str
 fn guard(key: &str, value: Option<Value>, faults: &mut Vec<SpecFault>) -> Option<String> {
     if matches!(value, Some(Value::Null)) {
         let what = "the value is empty, which would leave the mapping open to everybody it names".to_owned();
-        faults.push(SpecFault { key: format!("spec.{key}"), what });
+        faults.push(SpecFault { key: format!("spec.{key}"), what, wrong: false });
     }
     text(key, value, faults)
 }
@@ -145,7 +154,7 @@ fn texts(value: Option<Value>, faults: &mut Vec<SpecFault>) -> Vec<String> {
 }
 
 fn wrong(key: String, found: &Value, wanted: &str) -> SpecFault {
-    SpecFault { key, what: format!("{} stands where {wanted} belongs", kind(found)) }
+    SpecFault { key, what: format!("{} stands where {wanted} belongs", kind(found)), wrong: true }
 }
 
 const fn kind(value: &Value) -> &'static str {

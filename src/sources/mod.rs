@@ -21,6 +21,8 @@ use std::time::Duration;
 mod backend_mode;
 mod config_map;
 mod crd;
+mod crd_objects;
+mod crd_schema;
 mod crd_status;
 mod dynamic_file;
 mod file_text;

@@ -1,0 +1,168 @@
+//! The objects whose status is not what it should be. Holds each object once, whether or not somebody writes.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+
+use crate::sources::crd_objects::Known;
+
+/// Pause after the first failure of an object; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// Doublings: 17 minutes at last, as the reference.
+const MOST_DOUBLINGS: u32 = 10;
+/// Bad objects that wait to be told.
+const MOST_BAD: usize = 256;
+/// A bad object that nobody has told for so long is not told: whoever wrote it looks no more, and another replica may
+/// have told it.
+const BAD_IS_NEWS: Duration = Duration::from_secs(30);
+/// For a wait without an end.
+const LONG: Duration = Duration::from_secs(3600);
+
+/// What is to be written. Filled by every replica, emptied by the one that writes, and by the watch, which shows what
+/// the others have written.
+#[derive(Debug, Default)]
+pub(in crate::sources) struct Statuses {
+    waiting: Mutex<Waiting>,
+    bell: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    work: HashMap<Arc<str>, Work>,
+    /// Whose turn it is, and when.
+    order: BTreeSet<(Instant, Arc<str>)>,
+    bad: VecDeque<(Instant, Arc<Known>)>,
+}
+
+/// A status that is not what it should be.
+#[derive(Clone, Debug)]
+pub(super) struct Work {
+    pub(super) known: Arc<Known>,
+    /// Whether an Event tells that it was written: not for what was there when we started.
+    pub(super) tell: bool,
+    due: Instant,
+    failures: u32,
+}
+
+/// What comes next.
+#[derive(Debug)]
+pub(super) enum Turn {
+    /// An object that is no mapping is to be told.
+    Bad(Arc<Known>),
+    /// A status is to be written.
+    Status(Work),
+}
+
+impl Statuses {
+    /// An object was seen with this status. `news`: it was not so when we started.
+    pub(in crate::sources) fn see(&self, known: &Arc<Known>, status: Option<&str>, news: bool) {
+        let mut waiting = self.lock();
+        let before = waiting.take(&known.name);
+        if status != known.canonical.as_deref() {
+            let same = before.filter(|work| Arc::ptr_eq(&work.known, known));
+            waiting.put(same.unwrap_or_else(|| Work {
+                known: Arc::clone(known),
+                tell: news,
+                due: Instant::now(),
+                failures: 0,
+            }));
+        }
+        if news && known.entry.is_err() {
+            if waiting.bad.len() >= MOST_BAD {
+                waiting.bad.pop_front();
+            }
+            waiting.bad.push_back((Instant::now(), Arc::clone(known)));
+        }
+        drop(waiting);
+        self.bell.notify_one();
+    }
+
+    /// The object is gone.
+    pub(in crate::sources) fn forget(&self, name: &str) {
+        self.lock().take(name);
+    }
+
+    /// Only these objects are still there.
+    pub(in crate::sources) fn keep(&self, there: impl Fn(&str) -> bool) {
+        let mut waiting = self.lock();
+        let Waiting { work, order, .. } = &mut *waiting;
+        for (name, gone) in work.extract_if(|name, _| !there(name)) {
+            order.remove(&(gone.due, name));
+        }
+    }
+
+    /// Waits for something to do. A status stays in the queue until [`Statuses::done`].
+    pub(super) async fn next(&self) -> Turn {
+        loop {
+            let now = Instant::now();
+            let due = {
+                let mut waiting = self.lock();
+                if let Some(bad) = waiting.bad_news(now) {
+                    return Turn::Bad(bad);
+                }
+                match waiting.order.first() {
+                    Some((due, name)) if *due <= now => match waiting.work.get(name) {
+                        Some(work) => return Turn::Status(work.clone()),
+                        None => waiting.order.pop_first().map_or(now, |(due, _)| due),
+                    },
+                    Some((due, _)) => *due,
+                    None => now + LONG,
+                }
+            };
+            let _rung = timeout_at(due, self.bell.notified()).await;
+        }
+    }
+
+    /// It was written, or there is nothing to write to.
+    pub(super) fn done(&self, work: &Work) {
+        let mut waiting = self.lock();
+        if waiting.is_waiting(work) {
+            waiting.take(&work.known.name);
+        }
+    }
+
+    /// It failed; others come first.
+    pub(super) fn later(&self, work: &Work) {
+        let mut waiting = self.lock();
+        if waiting.is_waiting(work) {
+            waiting.take(&work.known.name);
+            let pause = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(work.failures.min(MOST_DOUBLINGS)));
+            let due = Instant::now() + pause;
+            waiting.put(Work { due, failures: work.failures.saturating_add(1), ..work.clone() });
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    fn put(&mut self, work: Work) {
+        self.order.insert((work.due, Arc::clone(&work.known.name)));
+        self.work.insert(Arc::clone(&work.known.name), work);
+    }
+
+    fn take(&mut self, name: &str) -> Option<Work> {
+        let (name, work) = self.work.remove_entry(name)?;
+        self.order.remove(&(work.due, name));
+        Some(work)
+    }
+
+    /// Whether that is still what is to be written.
+    fn is_waiting(&self, work: &Work) -> bool {
+        self.work.get(&work.known.name).is_some_and(|waiting| Arc::ptr_eq(&waiting.known, &work.known))
+    }
+
+    fn bad_news(&mut self, now: Instant) -> Option<Arc<Known>> {
+        loop {
+            let (seen, known) = self.bad.pop_front()?;
+            if now.saturating_duration_since(seen) < BAD_IS_NEWS {
+                return Some(known);
+            }
+        }
+    }
+}
