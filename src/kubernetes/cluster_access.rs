@@ -15,6 +15,7 @@ use kube::config::{AuthInfo, Cluster, ExecAuthCluster, ExecInteractiveMode, Kube
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
+use tower::buffer::BufferLayer;
 
 use super::context::{ContextError, KubeconfigFiles};
 use super::transport::{self, Fault};
@@ -26,6 +27,9 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
 /// Reading the kubeconfig and running its exec plugin.
 const SETUP_LIMIT: Duration = Duration::from_secs(30);
+
+/// Requests that may wait for the connection.
+const WAITING: usize = 64;
 
 /// `server.kubeconfig` and `server.master`; neither means the account of the pod we run in.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -102,7 +106,10 @@ fn client(access: &ClusterAccess) -> Result<kube::Client, AccessError> {
     config.write_timeout = Some(WRITE_LIMIT);
     config.read_timeout = Some(watch::SILENCE_LIMIT);
     config.reset_reader_on_write = true;
-    kube::Client::try_from(config).map_err(|error| {
+    let client = kube::client::ClientBuilder::try_from(config);
+    let paced =
+        client.map(|builder| builder.with_layer(&BufferLayer::new(WAITING)).with_layer(&watch::paced()).build());
+    paced.map_err(|error| {
         let why = why_no_client(&error);
         match &access.kubeconfig {
             Some(path) => AccessError::Kubeconfig { path: path.clone(), why },
