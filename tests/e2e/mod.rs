@@ -7,6 +7,9 @@ mod other_clients;
 mod people;
 mod plugin;
 mod rig;
+mod source_files;
+mod source_rig;
+mod sources;
 
 use rig::{ACCOUNT, Rig};
 

@@ -1,13 +1,13 @@
 //! The real binary between a real API server and the fake STS.
 
-use std::fs;
+use std::io::Write as _;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use iam_bridge::demo::sts::Principal;
 use secrecy::ExposeSecret;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::cluster::{Cluster, binaries};
 use crate::harness::process::{Said, binary, run, run_ok};
@@ -29,6 +29,13 @@ pub(super) struct Rig {
     pub(super) webhook: WebhookServer,
     config: Mutex<Config>,
     applying: Mutex<()>,
+    aws_auth: Mutex<()>,
+}
+
+/// aws-auth, held by one test.
+pub(super) struct AwsAuth<'r> {
+    cluster: &'r Cluster,
+    _alone: MutexGuard<'r, ()>,
 }
 
 /// The parts of the config file that tests add to.
@@ -54,30 +61,14 @@ impl Rig {
         let config = Config::default();
         let webhook = WebhookServer::start(CLUSTER_ID, &config.text(), &[]);
         let cluster = Cluster::start(binaries, &webhook.at("webhook.kubeconfig"));
-        Self { cluster, webhook, config: Mutex::new(config), applying: Mutex::default() }
+        Self { cluster, webhook, config: Mutex::new(config), applying: Mutex::default(), aws_auth: Mutex::default() }
     }
 
     /// A session of a role that STS knows, with a kubeconfig of the session's name whose exec plugin is get-token.
     pub(super) fn introduce(&self, role: &str, session: &str, exec_version: &str) -> Principal {
         let principal = Principal::role_session(ACCOUNT, role, session).unwrap();
         self.webhook.sts.add(principal.clone());
-        let user = format!(
-            "    exec:
-      apiVersion: client.authentication.k8s.io/{exec_version}
-      interactiveMode: Never
-      command: {}
-      args: [get-token, --cluster-name, {CLUSTER_ID}, --region, eu-central-1]
-      env:
-      - {{name: AWS_ACCESS_KEY_ID, value: {}}}
-      - {{name: AWS_SECRET_ACCESS_KEY, value: {}}}
-      - {{name: AWS_SESSION_TOKEN, value: {}}}
-",
-            binary().display(),
-            principal.access_key_id,
-            principal.secret_access_key.expose_secret(),
-            principal.session_token.as_ref().unwrap().expose_secret(),
-        );
-        self.cluster.write_kubeconfig(session, &user);
+        self.cluster.write_kubeconfig(session, &exec_user(&principal, exec_version));
         principal
     }
 
@@ -128,13 +119,39 @@ impl Rig {
         until(&format!("{session} is refused"), SEEN, || self.whoami(session).is_none().then_some(()));
     }
 
+    /// The ConfigMap aws-auth, which every cluster has once, for one test at a time. It is not there at first.
+    pub(super) fn aws_auth(&self) -> AwsAuth<'_> {
+        let alone = self.aws_auth.lock().unwrap_or_else(PoisonError::into_inner);
+        let aws_auth = AwsAuth { cluster: &self.cluster, _alone: alone };
+        aws_auth.delete();
+        aws_auth
+    }
+
     /// Applies manifests as the administrator.
     pub(super) fn apply(&self, manifests: &str) {
         // One at a time: of two that create the same object, kubectl fails the later.
         let _one = self.applying.lock().unwrap_or_else(PoisonError::into_inner);
-        let file = self.webhook.at("manifests.yaml");
-        fs::write(&file, manifests).unwrap();
-        run_ok(self.cluster.as_user("admin").args(["apply", "--filename"]).arg(file));
+        apply(&self.cluster, manifests);
+    }
+}
+
+impl AwsAuth<'_> {
+    /// Writes it anew, with these values under `data`.
+    pub(super) fn write(&self, data: &Value) {
+        write_aws_auth(self.cluster, data);
+    }
+
+    /// Deletes it, if it is there.
+    pub(super) fn delete(&self) {
+        let arguments = ["delete", "configmap", "aws-auth", "--namespace", "kube-system", "--ignore-not-found"];
+        run_ok(self.cluster.as_user("admin").args(arguments));
+    }
+
+    /// Its values, as they are now.
+    pub(super) fn data(&self) -> Value {
+        let arguments = ["get", "configmap", "aws-auth", "--namespace", "kube-system", "--output", "json"];
+        let map: Value = serde_json::from_str(&run_ok(self.cluster.as_user("admin").args(arguments))).unwrap();
+        map["data"].clone()
     }
 }
 
@@ -145,4 +162,40 @@ impl Config {
         };
         list("mapRoles", &self.map_roles) + &list("deny", &self.deny)
     }
+}
+
+/// A user entry whose plugin is get-token with the keys of a principal.
+pub(super) fn exec_user(principal: &Principal, exec_version: &str) -> String {
+    format!(
+        "    exec:
+      apiVersion: client.authentication.k8s.io/{exec_version}
+      interactiveMode: Never
+      command: {}
+      args: [get-token, --cluster-name, {CLUSTER_ID}, --region, eu-central-1]
+      env:
+      - {{name: AWS_ACCESS_KEY_ID, value: {}}}
+      - {{name: AWS_SECRET_ACCESS_KEY, value: {}}}
+      - {{name: AWS_SESSION_TOKEN, value: {}}}
+",
+        binary().display(),
+        principal.access_key_id,
+        principal.secret_access_key.expose_secret(),
+        principal.session_token.as_ref().unwrap().expose_secret(),
+    )
+}
+
+/// Writes aws-auth of a cluster anew, with these values under `data`.
+pub(super) fn write_aws_auth(cluster: &Cluster, data: &Value) {
+    let map = json!({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "aws-auth", "namespace": "kube-system"}, "data": data,
+    });
+    apply(cluster, &map.to_string());
+}
+
+/// Applies manifests as the administrator of a cluster.
+pub(super) fn apply(cluster: &Cluster, manifests: &str) {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(manifests.as_bytes()).unwrap();
+    run_ok(cluster.as_user("admin").args(["apply", "--filename"]).arg(file.path()));
 }

@@ -7,6 +7,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use rcgen::KeyPair;
@@ -18,6 +19,12 @@ use super::waiting::until;
 
 /// Slow machines are allowed for; readiness takes 3 to 6 s.
 const READY: Duration = Duration::from_secs(180);
+
+/// An administrator, and the account that `deploy/` gives rights to, for those who need a kubeconfig of it before the
+/// API server has started and can sign one.
+const TOKENS: &str = "admin-token,e2e-admin,e2e-admin,system:masters
+bridge-token,system:serviceaccount:kube-system:aws-iam-authenticator,bridge
+";
 
 /// Folder with etcd, kube-apiserver and kubectl.
 ///
@@ -49,8 +56,10 @@ pub(crate) fn binaries() -> Option<PathBuf> {
 /// An API server that asks a token webhook. Dropping it kills its processes by their ids.
 pub(crate) struct Cluster {
     binaries: PathBuf,
-    api_server: Server,
-    _etcd: Server,
+    webhook_kubeconfig: PathBuf,
+    port: u16,
+    api_server: Mutex<Option<Server>>,
+    etcd: Mutex<Option<Server>>,
     directory: TempDir,
     url: String,
 }
@@ -59,33 +68,63 @@ impl Cluster {
     /// Starts one that asks the webhook of `webhook_kubeconfig`, and waits until it is ready.
     pub(crate) fn start(binaries: &Path, webhook_kubeconfig: &Path) -> Self {
         // A port is only known to have been free: should another process take it first, another one is tried.
-        let mut attempts = (0..5).map(|_| Self::attempt(binaries, webhook_kubeconfig));
+        let mut attempts = (0..5).map(|_| {
+            let cluster = Self::prepare(binaries, webhook_kubeconfig);
+            cluster.attempt().map(|()| cluster)
+        });
         attempts.find_map(Result::ok).expect("a free port")
     }
 
-    /// `Err` when the port was taken meanwhile.
-    fn attempt(binaries: &Path, webhook_kubeconfig: &Path) -> Result<Self, ()> {
+    /// One whose address and users are known, and of which nothing runs yet.
+    pub(crate) fn prepare(binaries: &Path, webhook_kubeconfig: &Path) -> Self {
         let directory = tempfile::tempdir().unwrap();
         write_certificates(directory.path());
-        fs::write(directory.path().join("tokens.csv"), "admin-token,e2e-admin,e2e-admin,system:masters\n").unwrap();
+        fs::write(directory.path().join("tokens.csv"), TOKENS).unwrap();
         let port = free_port();
-        let etcd = Server::start(&etcd(binaries, directory.path()), directory.path().join("etcd.log"));
-        let api_server = api_server(binaries, directory.path(), port, webhook_kubeconfig);
-        let api_server = Server::start(&api_server, directory.path().join("kube-apiserver.log"));
-        let url = format!("https://127.0.0.1:{port}");
-        let mut cluster = Self { binaries: binaries.to_owned(), api_server, _etcd: etcd, directory, url };
+        let cluster = Self {
+            binaries: binaries.to_owned(),
+            webhook_kubeconfig: webhook_kubeconfig.to_owned(),
+            port,
+            api_server: Mutex::default(),
+            etcd: Mutex::default(),
+            directory,
+            url: format!("https://127.0.0.1:{port}"),
+        };
         cluster.write_kubeconfig("admin", "    token: admin-token\n");
+        cluster.write_kubeconfig("bridge", "    token: bridge-token\n");
+        cluster
+    }
+
+    /// Starts the API server, and etcd before it unless it runs, and waits until it is ready.
+    pub(crate) fn start_api_server(&self) {
+        assert!(self.attempt().is_ok(), "the port was taken by another process");
+    }
+
+    /// Kills the API server; etcd stays. Its connections end as those of a machine that lost its power do not: at once.
+    pub(crate) fn end_api_server(&self) {
+        drop(self.api_server.lock().unwrap().take());
+    }
+
+    /// `Err` when the port was taken meanwhile.
+    fn attempt(&self) -> Result<(), ()> {
+        let at = |name: &str| self.directory.path().join(name);
+        let mut etcd_runs = self.etcd.lock().unwrap();
+        etcd_runs.get_or_insert_with(|| Server::start(&etcd(&self.binaries, self.directory.path()), at("etcd.log")));
+        drop(etcd_runs);
+        let command = api_server(&self.binaries, self.directory.path(), self.port, &self.webhook_kubeconfig);
+        let mut server = Server::start(&command, at("kube-apiserver.log"));
         let ready = until("kube-apiserver is ready", READY, || {
-            if cluster.api_server.has_ended() {
+            if server.has_ended() {
                 return Some(false);
             }
-            let said = run(cluster.as_user("admin").args(["get", "--raw", "/readyz"]));
+            let said = run(self.as_user("admin").args(["get", "--raw", "/readyz"]));
             (said.code == Some(0)).then_some(true)
         });
         if ready {
-            return Ok(cluster);
+            *self.api_server.lock().unwrap() = Some(server);
+            return Ok(());
         }
-        let log = cluster.api_server.log();
+        let log = server.log();
         assert!(log.contains("address already in use"), "kube-apiserver ended:\n{log}");
         Err(())
     }

@@ -14,3 +14,4 @@ pub(crate) mod review_server;
 pub(crate) mod vectors;
 pub(crate) mod waiting;
 pub(crate) mod webhook_server;
+pub(crate) mod wire;
