@@ -160,7 +160,11 @@ pub(super) fn table_of(
             (Ok(entry), Some(canonical)) => (entry, key(canonical, paths)),
             (Ok(_), None) => continue,
             (Err(faults), _) => {
-                told.extend(faults.iter().cloned());
+                // One object is one that is dropped, whatever number of faults it has.
+                let severity = |at| if at == 0 { Severity::Error } else { Severity::Warning };
+                told.extend(
+                    faults.iter().enumerate().map(|(at, one)| Diagnostic { severity: severity(at), ..one.clone() }),
+                );
                 continue;
             }
         };

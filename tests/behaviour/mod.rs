@@ -11,6 +11,7 @@ mod cli;
 mod cli_live;
 mod config;
 mod config_files;
+mod crd;
 mod crd_manifest;
 mod credential_cache;
 mod credential_cache_roles;
