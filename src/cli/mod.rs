@@ -3,6 +3,7 @@
 //! Results go to stdout, all else to stderr. Exit codes: 0 good, 1 failed or found something, 2 usage, 130 interrupted;
 //! usage is 1 for `token` and under the reference's name, as scripts around it expect.
 
+mod add;
 mod again;
 mod cache;
 mod check;
@@ -88,6 +89,7 @@ fn run(command: Command, call: &Call) -> Exit {
         Command::Whoami(flags) => whoami::run(&flags, call),
         Command::Doctor(flags) => doctor::run(&flags, call),
         Command::Cache(flags) => cache::run(&flags, call),
+        Command::Add(flags) => add::run(&flags, call),
         Command::Verify(flags) => verify::run(&flags, call),
         Command::Version(flags) => version::run(&flags),
         Command::Completion(flags) => completion::run(flags),

@@ -2,6 +2,7 @@
 //!
 //! Precedence: explicit flag, then environment, then config file, then default.
 
+pub mod add;
 pub mod client_keys;
 pub mod context;
 pub mod env;

@@ -3,7 +3,8 @@
 //! As client-go chooses: the named kubeconfig, whose server `master` replaces; `master` alone, as nobody; else the account
 //! of the pod, whose token is read anew as it rotates. Exec plugins run without a terminal, one at a time.
 
-use std::path::{Path, PathBuf};
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ const SETUP_LIMIT: Duration = Duration::from_secs(30);
 
 /// Requests that may wait for the connection.
 const WAITING: usize = 64;
+/// Reading the kubeconfig, and running its plugin where a person may be asked for something.
+const PERSON_LIMIT: Duration = Duration::from_secs(300);
 
 /// `server.kubeconfig` and `server.master`; neither means the account of the pod we run in.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -68,36 +71,73 @@ pub enum AccessError {
 /// # Errors
 /// [`AccessError`].
 pub async fn connect(access: &ClusterAccess) -> Result<kube::Client, AccessError> {
+    let access = access.clone();
+    set_up(SETUP_LIMIT, move || {
+        let ClusterAccess { kubeconfig, context, master } = &access;
+        let files = kubeconfig.clone().map(|path| KubeconfigFiles { paths: vec![path], named: true });
+        client(files.as_ref(), context.as_deref(), master.as_deref(), false)
+    })
+    .await
+}
+
+/// As [`connect`], for a person: the files are merged as kubectl merges them, and where there is a terminal an exec plugin
+/// may ask there. Without any kubeconfig it is `master` alone, or the account of the pod.
+///
+/// # Errors
+/// [`AccessError`].
+pub async fn connect_person(
+    files: &KubeconfigFiles,
+    context: Option<&str>,
+    master: Option<&str>,
+) -> Result<kube::Client, AccessError> {
+    let is_there = files.named || context.is_some() || files.paths.iter().any(|path| path.exists());
+    let files = is_there.then(|| files.clone());
+    let (context, master) = (context.map(str::to_owned), master.map(str::to_owned));
+    let can_ask = std::io::stdin().is_terminal();
+    let limit = if can_ask { PERSON_LIMIT } else { SETUP_LIMIT };
+    set_up(limit, move || client(files.as_ref(), context.as_deref(), master.as_deref(), can_ask)).await
+}
+
+/// Runs `make` where it may block: it reads files and runs plugins.
+async fn set_up(
+    limit: Duration,
+    make: impl FnOnce() -> Result<kube::Client, AccessError> + Send + 'static,
+) -> Result<kube::Client, AccessError> {
     // A plugin that hangs holds this, so that tries which follow do not start it again and again.
     static ONE: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(1)));
-    let access = access.clone();
     let setup = async {
         let turn = Arc::clone(&ONE).acquire_owned().await.map_err(|closed| closed.to_string())?;
-        // Files and plugins are read and run where they may block.
         let work = tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            client(&access)
+            make()
         });
         work.await.map_err(|ended| ended.to_string())
     };
-    match timeout(SETUP_LIMIT, setup).await {
+    match timeout(limit, setup).await {
         Ok(Ok(client)) => client,
         Ok(Err(why)) => Err(AccessError::Client(why)),
         Err(_elapsed) => Err(AccessError::Client(format!(
             "its exec plugin, or a file that it names, has not answered within {} s",
-            SETUP_LIMIT.as_secs()
+            limit.as_secs()
         ))),
     }
 }
 
-fn client(access: &ClusterAccess) -> Result<kube::Client, AccessError> {
-    let mut config = match (&access.kubeconfig, &access.master) {
-        (Some(path), master) => {
-            let unusable = |why| AccessError::Kubeconfig { path: path.clone(), why };
-            of_kubeconfig(path, access.context.as_deref(), master.as_deref()).map_err(unusable)?
-        }
+fn client(
+    files: Option<&KubeconfigFiles>,
+    context: Option<&str>,
+    master: Option<&str>,
+    can_ask: bool,
+) -> Result<kube::Client, AccessError> {
+    let first = files.and_then(|files| files.paths.first());
+    let unusable = |why| match first {
+        Some(path) => AccessError::Kubeconfig { path: path.clone(), why },
+        None => AccessError::Client(why),
+    };
+    let mut config = match (files, master) {
+        (Some(files), master) => of_kubeconfig(files, context, master, can_ask).map_err(unusable)?,
         (None, Some(master)) => {
-            let cluster = Cluster { server: Some(master.clone()), ..Cluster::default() };
+            let cluster = Cluster { server: Some(master.to_owned()), ..Cluster::default() };
             transport::config(&cluster).map_err(AccessError::Client)?
         }
         (None, None) => of_pod()?,
@@ -109,13 +149,7 @@ fn client(access: &ClusterAccess) -> Result<kube::Client, AccessError> {
     let client = kube::client::ClientBuilder::try_from(config);
     let paced =
         client.map(|builder| builder.with_layer(&BufferLayer::new(WAITING)).with_layer(&watch::paced()).build());
-    paced.map_err(|error| {
-        let why = why_no_client(&error);
-        match &access.kubeconfig {
-            Some(path) => AccessError::Kubeconfig { path: path.clone(), why },
-            None => AccessError::Client(why),
-        }
-    })
+    paced.map_err(|error| unusable(why_no_client(&error)))
 }
 
 fn of_pod() -> Result<Config, AccessError> {
@@ -125,8 +159,12 @@ fn of_pod() -> Result<Config, AccessError> {
     Ok(config)
 }
 
-fn of_kubeconfig(path: &Path, context: Option<&str>, master: Option<&str>) -> Result<Config, String> {
-    let files = KubeconfigFiles { paths: vec![path.to_owned()], named: true };
+fn of_kubeconfig(
+    files: &KubeconfigFiles,
+    context: Option<&str>,
+    master: Option<&str>,
+    can_ask: bool,
+) -> Result<Config, String> {
     let (mut cluster, user) = files.cluster_and_user(context).map_err(|error| match error {
         ContextError::Unreadable { why, .. } => why,
         other => other.to_string(),
@@ -136,21 +174,24 @@ fn of_kubeconfig(path: &Path, context: Option<&str>, master: Option<&str>) -> Re
         cluster = Cluster { server: Some(master.to_owned()), tls_server_name: None, ..cluster };
     }
     let mut config = transport::config(&cluster)?;
-    config.auth_info = without_a_terminal(user, &cluster)?;
+    config.auth_info = seated(user, &cluster, can_ask)?;
     Ok(config)
 }
 
-/// The user as a server can be: nobody sits at it whom an exec plugin could ask.
-fn without_a_terminal(mut user: AuthInfo, cluster: &Cluster) -> Result<AuthInfo, String> {
+/// The user, with an exec plugin that asks nobody unless somebody is there.
+fn seated(mut user: AuthInfo, cluster: &Cluster, can_ask: bool) -> Result<AuthInfo, String> {
     user.client_certificate_data =
         pem(user.client_certificate_data.as_deref(), user.client_certificate.take(), "client-certificate")?;
     let key_data = user.client_key_data.as_ref().map(ExposeSecret::expose_secret);
     user.client_key_data = pem(key_data, user.client_key.take(), "client-key")?.map(SecretString::from);
     if let Some(exec) = &mut user.exec {
-        if matches!(exec.interactive_mode, Some(ExecInteractiveMode::Always)) {
-            return Err("its exec plugin wants a terminal, and there is none".to_owned());
+        match exec.interactive_mode {
+            Some(ExecInteractiveMode::Always) if !can_ask => {
+                return Err("its exec plugin wants a terminal, and there is none".to_owned());
+            }
+            _ if !can_ask => exec.interactive_mode = Some(ExecInteractiveMode::Never),
+            _ => {}
         }
-        exec.interactive_mode = Some(ExecInteractiveMode::Never);
         if exec.provide_cluster_info {
             let told = ExecAuthCluster::try_from(cluster);
             exec.cluster = Some(told.map_err(|_fault| "its CA cannot be told to its exec plugin".to_owned())?);

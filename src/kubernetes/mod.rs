@@ -8,6 +8,7 @@
 //! A person's client has the one token it was given, whatever else the kubeconfig's user could prove itself with; a
 //! server's has all of it.
 
+mod aws_auth_map;
 mod client;
 mod cluster_access;
 mod context;
@@ -20,8 +21,9 @@ mod pace;
 mod transport;
 mod watch;
 
+pub use aws_auth_map::{AWS_AUTH, AwsAuthError, AwsAuthMap, AwsAuthObject, EditFault, IfMissing};
 pub use client::{Client, KubernetesError, Permissions, Subject};
-pub use cluster_access::{AccessError, ClusterAccess, connect};
+pub use cluster_access::{AccessError, ClusterAccess, connect, connect_person};
 pub use context::{Context, ContextError, ExecEntry, KubeconfigFiles};
 pub use events::{EventKind, Events};
 pub use iam_identity_mapping::{IAMIdentityMapping, IamIdentityMappingSpec, IamIdentityMappingStatus};

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::packaging::parses;
 use crate::harness::process::{Said, binary, clean, iam_bridge, run};
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 19] = [
     "server",
     "get-token",
     "token",
@@ -19,6 +19,9 @@ const COMMANDS: [&str; 16] = [
     "cache",
     "cache list",
     "cache clear",
+    "add",
+    "add user",
+    "add role",
     "verify",
     "explain",
     "check",

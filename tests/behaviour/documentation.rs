@@ -103,7 +103,7 @@ fn every_flag_of_a_persons_commands_is_documented() {
         ends.any(|next| next.is_none_or(|next| next != '-' && !next.is_ascii_alphanumeric()))
     };
     let root = Flags::command();
-    let mut open: Vec<_> = ["get-token", "kubeconfig", "whoami", "doctor", "cache"]
+    let mut open: Vec<_> = ["get-token", "kubeconfig", "whoami", "doctor", "cache", "add"]
         .map(|name| root.find_subcommand(name).unwrap())
         .to_vec();
     let (mut seen, mut missing) = (0, Vec::new());

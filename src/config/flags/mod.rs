@@ -4,6 +4,7 @@
 //! `aws eks get-token` besides. As with the reference a flag may be repeated (the last one counts), and a switch may be
 //! written `--switch=false`. Every flag is an `Option`, so that the rooms can tell "not typed" from a default.
 
+mod add;
 mod get_token;
 mod kubeconfig;
 mod server;
@@ -14,6 +15,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use secrecy::SecretString;
 
+pub use add::{Add, AddEntry, AddHow, AddRole, AddUser, AddWhom};
 pub use get_token::{
     Cache, CacheAction, CacheList, CachePlace, GetToken, Keys, SessionNameFrom, TokenCache, TokenOutput,
 };
@@ -96,6 +98,11 @@ pub enum Command {
     /// List or clear cached tokens and credentials
     #[command(after_help = "Example:\n  iam-bridge cache list\n  iam-bridge cache clear")]
     Cache(Cache),
+    /// Add a user or a role to a cluster's aws-auth ConfigMap
+    #[command(
+        after_help = "Example:\n  iam-bridge add role --rolearn arn:aws:iam::111122223333:role/Dev --username dev --groups devs\n  iam-bridge add user --userarn arn:aws:iam::111122223333:user/Bob --username bob --groups devs\n\nThe entry is put behind the others; everything else stays as it is. The rights it needs: deploy/rbac-add.yaml."
+    )]
+    Add(Box<Add>),
     /// Ask STS who a token belongs to
     #[command(
         after_help = "Example:\n  iam-bridge get-token -i prod --token-only | iam-bridge verify -i prod --token -"
