@@ -125,6 +125,7 @@ fn nearest(keys: &[&'static str], key: &str) -> Option<&'static str> {
     let lower = key.to_ascii_lowercase();
     let most = key.len().div_ceil(3).min(4);
     keys.iter()
+        .filter(|known| key.len().abs_diff(known.len()) <= most.saturating_mul(4))
         .map(|known| (strsim::damerau_levenshtein(&lower, &known.to_ascii_lowercase()), *known))
         .filter(|(edits, _)| *edits <= most)
         .min()

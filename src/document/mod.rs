@@ -64,6 +64,18 @@ pub fn parse<'t>(file: &str, text: &'t str, format: Format) -> Result<Document<'
     }
 }
 
+/// As [`parse`], for a YAML text whose parts are judged each on its own: keys that stand twice in a map are left for the
+/// caller to find, `!!str` makes a scalar a text, and what has no content is null.
+///
+/// # Errors
+/// Other tags, and the first fault of syntax or of a bound.
+pub fn parse_leniently<'t>(file: &str, text: &'t str) -> Result<Document<'t>, Vec<Diagnostic>> {
+    match too_large(file, text) {
+        Some(fault) => Err(vec![fault]),
+        None => yaml::parse_leniently(file, text),
+    }
+}
+
 /// Reads every YAML document of `text`, as `kubectl` does. JSON is one document.
 #[must_use]
 pub fn parse_all<'t>(file: &str, text: &'t str, format: Format) -> Several<'t> {

@@ -51,6 +51,25 @@ impl<'d> Scalar<'d> {
         }
     }
 
+    /// What it means in YAML 1.1, as the YAML reader of Kubernetes has it: `y`, `n`, `yes`, `no`, `on` and `off` are
+    /// booleans, `.inf` and `.nan` are numbers. Dates stay texts, as there.
+    #[must_use]
+    pub fn yaml_1_1(self) -> Plain<'d> {
+        if self.quoted {
+            return Plain::Text(self.text);
+        }
+        match self.text {
+            "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Plain::Bool(true),
+            "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => Plain::Bool(false),
+            ".nan" | ".NaN" | ".NAN" => Plain::Float(f64::NAN),
+            ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => Plain::Float(f64::INFINITY),
+            "-.inf" | "-.Inf" | "-.INF" => Plain::Float(f64::NEG_INFINITY),
+            // Underscores are no part of a fraction that begins so.
+            text if text.starts_with('.') && text.contains('_') => Plain::Text(text),
+            _ => self.plain(),
+        }
+    }
+
     /// Whether it is empty or `null`, without quotes.
     #[must_use]
     pub fn is_null(self) -> bool {

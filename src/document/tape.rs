@@ -90,6 +90,14 @@ impl Document<'_> {
         self.second
     }
 
+    /// Puts every node elsewhere: for a text that stands in another.
+    pub fn relocate(&mut self, to: impl Fn(Position) -> Position) {
+        for cell in &mut self.cells {
+            cell.at = to(cell.at);
+        }
+        self.second = self.second.map(to);
+    }
+
     /// Text of a scalar's cell.
     pub(super) fn text_of(&self, cell: Cell) -> &str {
         let source = match cell.kind {
@@ -129,6 +137,9 @@ impl Document<'_> {
 /// What a text without content reads as.
 pub(super) const EMPTY_MAP: Cell =
     Cell { at: Position { line: 1, column: 1 }, start: 0, len: 0, span: 1, kind: Kind::Map };
+
+/// Null.
+pub(super) const NULL: Cell = Cell { kind: Kind::Scalar { quoted: false, decoded: false }, ..EMPTY_MAP };
 
 impl<'d> Node<'d> {
     /// Where it begins.

@@ -4,13 +4,22 @@ use std::collections::{HashMap, HashSet};
 
 use granit_parser::{ErrorKind, Event, Marker, Options, Parser, ScalarStyle, ScanError, Span};
 
-use super::tape::{Cell, Document, EMPTY_MAP, Kind, index};
+use super::tape::{Cell, Document, EMPTY_MAP, Kind, NULL, index};
 use super::{MAX_ALIAS_NODES, MAX_DEPTH, MAX_NODES, fault, position};
 use crate::diagnostic::{Diagnostic, Position};
 
 /// Reads the first document of `text`.
 pub(super) fn parse<'t>(file: &str, text: &'t str) -> Result<Document<'t>, Vec<Diagnostic>> {
-    let mut builder = Builder::new(file, text);
+    read(Builder::new(file, text))
+}
+
+/// As [`super::parse_leniently`].
+pub(super) fn parse_leniently<'t>(file: &str, text: &'t str) -> Result<Document<'t>, Vec<Diagnostic>> {
+    read(Builder { lenient: true, ..Builder::new(file, text) })
+}
+
+fn read<'t>(mut builder: Builder<'_, 't>) -> Result<Document<'t>, Vec<Diagnostic>> {
+    let (file, text) = (builder.file, builder.document.text);
     let mut documents = 0_usize;
     for step in Parser::new_from_str_with_options(text, options()) {
         let (event, span) = match step {
@@ -83,13 +92,15 @@ pub(super) struct Builder<'f, 't> {
     pub(super) faults: Vec<Diagnostic>,
     /// Whether the rest of the document cannot be read.
     has_failed: bool,
+    lenient: bool,
 }
 
 struct Open {
     cell: usize,
     is_map: bool,
-    /// The key whose value comes next.
+    /// The key whose value comes next, or came last.
     key: Option<usize>,
+    awaits_value: bool,
     children: u32,
     /// Levels of collections below.
     height: usize,
@@ -114,6 +125,7 @@ impl<'f, 't> Builder<'f, 't> {
             alias_nodes: 0,
             faults: Vec::new(),
             has_failed: false,
+            lenient: false,
         }
     }
 
@@ -122,8 +134,10 @@ impl<'f, 't> Builder<'f, 't> {
         let at = place(&span.start);
         match event {
             Event::Scalar(scalar, style, anchor, tag) => {
-                self.tag(at, span.tag_start.as_ref().filter(|_| tag.is_some()), tag.is_some());
-                self.scalar(scalar, *style != ScalarStyle::Plain, at, *anchor)
+                let is_text = self.lenient && tag.as_ref().is_some_and(|tag| tag.core_suffix() == Some("str"));
+                let tagged = tag.is_some() && !is_text;
+                self.tag(at, span.tag_start.as_ref().filter(|_| tagged), tagged);
+                self.scalar(scalar, is_text || *style != ScalarStyle::Plain, at, *anchor)
             }
             Event::SequenceStart(_, anchor, tag) => {
                 self.tag(at, span.tag_start.as_ref(), tag.is_some());
@@ -141,7 +155,7 @@ impl<'f, 't> Builder<'f, 't> {
 
     fn finish(mut self) -> Result<Document<'t>, Vec<Diagnostic>> {
         if self.document.cells.is_empty() || self.document.root().is_null() {
-            self.document.cells = vec![EMPTY_MAP];
+            self.document.cells = vec![if self.lenient { NULL } else { EMPTY_MAP }];
         }
         if self.faults.is_empty() { Ok(self.document) } else { Err(self.faults) }
     }
@@ -189,7 +203,7 @@ impl<'f, 't> Builder<'f, 't> {
             let at = tag.map_or(node, place);
             let what = "a tag (`!…`) stands before a value".to_owned();
             let mut fault = fault(self.file, at, "yaml-tag", what, "remove it; quote the value if it is to be text");
-            fault.key = self.path();
+            fault.key = self.path(false);
             self.faults.push(fault);
         }
     }
@@ -201,18 +215,19 @@ impl<'f, 't> Builder<'f, 't> {
             return Err(fault(self.file, at, "too-large", what, "split it"));
         }
         let Some(open) = self.open.last_mut() else { return Ok(false) };
-        if open.is_map && open.key.is_none() {
+        if open.is_map && !open.awaits_value {
             if !is_scalar {
                 let what = "a list or map stands where a key belongs".to_owned();
                 let cure = "a value that begins with `{`, `{{` or `[` must stand in quotes";
                 let mut fault = fault(self.file, at, "yaml-key", what, cure);
-                fault.key = self.path();
+                fault.key = self.path(false);
                 return Err(fault);
             }
             open.key = Some(cell);
+            open.awaits_value = true;
             return Ok(true);
         }
-        open.key = None;
+        open.awaits_value = false;
         open.children = open.children.saturating_add(1);
         Ok(false)
     }
@@ -252,7 +267,16 @@ impl<'f, 't> Builder<'f, 't> {
         }
         self.document.cells.push(Cell { at, start: 0, len: 0, span: 1, kind });
         let is_map = kind == Kind::Map;
-        self.open.push(Open { cell, is_map, key: None, children: 0, height: 0, anchor, merges: false });
+        self.open.push(Open {
+            cell,
+            is_map,
+            key: None,
+            awaits_value: false,
+            children: 0,
+            height: 0,
+            anchor,
+            merges: false,
+        });
         Ok(())
     }
 
@@ -304,7 +328,10 @@ impl<'f, 't> Builder<'f, 't> {
     /// Reports keys that differ at most in ASCII case.
     fn has_duplicates(&mut self, map: &Open) -> bool {
         let twice = self.document.repeated_keys(map.cell);
-        let outer = self.path();
+        if self.lenient {
+            return !twice.is_empty();
+        }
+        let outer = self.path(true);
         let dot = if outer.is_empty() { "" } else { "." };
         let faults: Vec<_> = twice
             .into_iter()
@@ -360,18 +387,22 @@ impl<'f, 't> Builder<'f, 't> {
         Ok(children)
     }
 
-    /// Path of the place where the next node goes.
-    fn path(&self) -> String {
+    /// Path of the place where the next node goes, or of the node that was just closed.
+    fn path(&self, is_closed: bool) -> String {
         let mut path = String::new();
-        for open in &self.open {
-            match open.key.and_then(|key| self.document.cells.get(key)) {
+        for (level, open) in self.open.iter().enumerate() {
+            let begun = is_closed || level.saturating_add(1) < self.open.len();
+            match open.key.filter(|_| begun || open.awaits_value).and_then(|key| self.document.cells.get(key)) {
                 Some(key) => {
                     if !path.is_empty() {
                         path.push('.');
                     }
                     path.push_str(self.document.text_of(*key));
                 }
-                None if !open.is_map => path.push_str(&format!("[{}]", open.children)),
+                None if !open.is_map => {
+                    let number = open.children.saturating_sub(u32::from(begun));
+                    path.push_str(&format!("[{number}]"));
+                }
                 None => {}
             }
         }

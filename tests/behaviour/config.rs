@@ -12,9 +12,11 @@ use iam_bridge::config::server::{Resolved, resolve};
 use iam_bridge::diagnostic::{Diagnostic, Severity};
 use iam_bridge::document::{self, Faults, Format, Node, Place, Value as Tree};
 use iam_bridge::mapping::{EntryList, EntryText, SsoText};
-use iam_bridge::sources::{FileText, keys};
+use iam_bridge::sources::keys::{self, KeySettings};
+use iam_bridge::sources::{FileText, SourceSettings};
 use serde_json::{Map, Value, json};
 
+use super::aws_auth;
 use crate::harness::vectors::{Outcome, for_each};
 
 #[test]
@@ -23,7 +25,13 @@ fn vectors_of_config_files_hold() {
         "server-config" => {
             server_config(case.text("format"), case.text("text"), &case.input["args"], &case.expect).into()
         }
-        kind @ ("aws-auth-data" | "dynamic-file") => Outcome::NotYet(kind.to_owned()),
+        "aws-auth-data" => aws_auth::vector(&case.input["data"], case.expect.clone()),
+        "dynamic-file" => {
+            let strict = case.input["user_id_strict"] == json!(true);
+            let read = keys::parse_dynamic_file("f", case.text("text").as_bytes(), strict, key_settings());
+            let result = if read.is_ok() { "ok" } else { "error-keep-previous" };
+            Outcome::equal(&case.expect["result"], &json!(result))
+        }
         other => Outcome::unknown(other),
     });
 }
@@ -44,6 +52,10 @@ fn server_config(format: &str, text: &str, args: &Value, expect: &Value) -> Resu
         (Some("error"), Ok(_)) => Err("it was accepted".to_owned()),
         (other, _) => Err(format!("unknown result {other:?}")),
     }
+}
+
+pub(crate) fn key_settings() -> KeySettings {
+    SourceSettings::mounted_file("/nowhere".into()).key_settings()
 }
 
 /// What `server` makes of a file of this name and text, and of these flags.
@@ -119,7 +131,8 @@ fn entries(list: Option<Node<'_>>, kind: EntryList, faults: &mut Faults) -> Valu
     texts.map(entry).collect()
 }
 
-fn entry(text: EntryText) -> Value {
+/// An entry as the vectors spell it.
+pub(crate) fn entry(text: EntryText) -> Value {
     let groups = (!text.groups.is_empty()).then_some(text.groups);
     let mut entry = json!({"username": text.username, "groups": groups});
     let mut put = |key: &str, value: Option<Value>| {

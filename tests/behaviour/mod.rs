@@ -6,6 +6,7 @@ mod add_text;
 mod architecture;
 mod arn;
 mod authenticate;
+mod aws_auth;
 mod certificate;
 mod check;
 mod cli;

@@ -4,7 +4,6 @@
 //! from the package root). From there, whichever files exist are run. Every file's name and number of cases go straight
 //! to the stderr handle: `eprintln!` is swallowed by the harness.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::{ErrorKind, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -52,8 +51,6 @@ pub(crate) enum Outcome {
     Kept,
     /// Not as expected, or a kind or op that nobody knows: why.
     Broken(String),
-    /// A kind that a later piece of work will run: its name.
-    NotYet(String),
 }
 
 impl Outcome {
@@ -138,25 +135,20 @@ pub(crate) fn member(file: &str, key: &str) -> Value {
     serde_json::from_str::<Value>(&text).map_or(Value::Null, |mut file| file[key].take())
 }
 
-/// Says how many cases were run, and how many not yet, by kind.
+/// Says how many cases were run.
 ///
 /// # Panics
 /// When a case is broken.
 pub(crate) fn report(file: &str, outcomes: Vec<(String, Outcome)>) {
     let total = outcomes.len();
-    let mut not_yet: BTreeMap<String, usize> = BTreeMap::new();
     let mut broken = Vec::new();
     for (name, outcome) in outcomes {
         match outcome {
             Outcome::Kept => {}
             Outcome::Broken(why) => broken.push(format!("  {name}: {why}")),
-            Outcome::NotYet(kind) => *not_yet.entry(kind).or_default() += 1,
         }
     }
     say(&format!("vectors: {file}: {total} cases"));
-    for (kind, count) in &not_yet {
-        say(&format!("vectors: {file}: {count} of them not yet run: kind {kind}"));
-    }
     assert!(broken.is_empty(), "{file}: {} of {total} cases broken:\n{}", broken.len(), broken.join("\n"));
 }
 

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{exact_text, map_list, report_unknown};
+use super::typing::Typing;
+use super::{map_list, report_unknown};
 use crate::diagnostic::Severity;
 use crate::document::{Faults, Node, Place, Value, known};
 use crate::mapping::{DenyEntry, DenyList, DenyText, Origin};
@@ -32,7 +33,7 @@ fn entry(node: Node<'_>, place: &Place<'_>, file: &Arc<str>, faults: &mut Faults
             report_unknown(member, &here, KEYS, Severity::Error, faults);
             continue;
         };
-        let value = exact_text(member.value, &here, faults);
+        let value = Typing::Config.own_text(member.value, &here, faults);
         if key != "reason" && value.as_deref().is_none_or(str::is_empty) {
             faults.error(
                 member.value.at(),

@@ -8,25 +8,27 @@
 mod accounts;
 mod append;
 mod aws_auth;
+mod aws_auth_text;
 mod deny;
 mod dynamic;
 mod entries;
 mod iam_identity_mapping;
+mod members;
 mod modes;
 mod reserved;
+mod typing;
 
 use std::sync::Arc;
 
 pub use accounts::{parse_accounts, warn_of_lost_digits};
 pub use append::{AppendError, append_entry};
-pub use aws_auth::{
-    AWS_AUTH_KEYS, AwsAuth, AwsAuthPart, AwsAuthText, AwsAuthValue, Within, aws_auth_of_data, aws_auth_of_document,
-    parse_aws_auth,
-};
+pub use aws_auth::{AwsAuth, AwsAuthPart, parse_aws_auth};
+pub use aws_auth_text::{AWS_AUTH_KEYS, AwsAuthText, AwsAuthValue, Within, aws_auth_of_data, aws_auth_of_document};
 pub use deny::parse_deny;
 pub use dynamic::{BackendModeFile, DynamicFile, parse_backend_mode_file, parse_dynamic_file};
-pub use entries::{entry_text, key_of, parse_entries};
+pub use entries::{key_of, parse_entries};
 pub use iam_identity_mapping::parse_iam_identity_mapping;
+pub use members::entry_text;
 pub use modes::{ModeName, UnknownMode, parse_mode};
 pub use reserved::{ReservedEntry, parse_reserved, reserved_entries};
 
@@ -114,32 +116,6 @@ impl<'d> Iterator for MapList<'d> {
                 *self = Self::None;
                 Some(node)
             }
-        }
-    }
-}
-
-/// A scalar as the reference makes a mapping's text of it; tells when that is not what stands there.
-fn field_text(node: Node<'_>, place: &Place<'_>, faults: &mut Faults) -> Option<String> {
-    let Some(scalar) = node.scalar() else {
-        faults.error(node.at(), place, "bad-type", format!("{} stands where a text belongs", node.kind()), "");
-        return None;
-    };
-    let text = scalar.to_mapping_text();
-    if text != scalar.text && !scalar.is_null() {
-        let what = format!("`{}` without quotes is read as `{text}`", scalar.text);
-        faults.warning(node.at(), place, "unquoted-value", what, "put it in quotes");
-    }
-    Some(text)
-}
-
-/// A scalar's text as it stands, for keys that the reference does not have.
-fn exact_text(node: Node<'_>, place: &Place<'_>, faults: &mut Faults) -> Option<String> {
-    match node.scalar() {
-        Some(scalar) if scalar.is_null() => None,
-        Some(scalar) => Some(scalar.text.to_owned()),
-        None => {
-            faults.error(node.at(), place, "bad-type", format!("{} stands where a text belongs", node.kind()), "");
-            None
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::{field_text, map_list, report_unknown};
+use super::typing::Typing;
+use super::{map_list, report_unknown};
 use crate::diagnostic::{Position, Severity};
 use crate::document::{Faults, Node, Place, Value, known};
 use crate::mapping::{ReservedPrefixes, SourceKind};
@@ -69,14 +70,12 @@ fn entry(node: Node<'_>, place: &Place<'_>, unknown: Severity, faults: &mut Faul
     for member in members {
         let here = Place::Key(place, member.key);
         match known(KEYS, member.key) {
-            Some("backendmode") => entry.backend_mode = field_text(member.value, &here, faults).unwrap_or_default(),
-            Some(_) => entry.prefixes = prefixes(member.value, &here, faults),
+            Some("backendmode") => {
+                entry.backend_mode = Typing::Config.text(member.value, &here, faults).unwrap_or_default()
+            }
+            Some(_) => entry.prefixes = Typing::Config.texts(member.value, &here, faults),
             None => report_unknown(member, &here, KEYS, unknown, faults),
         }
     }
     entry
-}
-
-fn prefixes(node: Node<'_>, place: &Place<'_>, faults: &mut Faults) -> Vec<String> {
-    super::entries::text_list(node, place, faults)
 }
