@@ -59,7 +59,7 @@ where
     K: kube::Resource + Clone + serde::de::DeserializeOwned + std::fmt::Debug + Send + 'static,
 {
     let config = Config { page_size: Some(PAGE_SIZE), ..config };
-    let follower = Follower { api, config, pace: Pace::new(), events: None, lists: false, failed: false };
+    let follower = Follower { api, config, pace: Pace::new(), events: None, lists: false, listed: None, failed: false };
     unfold(follower, |mut follower| async {
         let item = follower.next().await;
         Some((item, follower))
@@ -94,6 +94,8 @@ struct Follower<K> {
     events: Option<BoxStream<'static, Result<WatchEvent<K>, Error>>>,
     /// A list is on its way.
     lists: bool,
+    /// When the last list was whole.
+    listed: Option<Instant>,
     /// The last item was a fault.
     failed: bool,
 }
@@ -117,7 +119,7 @@ where
                 Ok(Some(Ok(event))) => {
                     match &event {
                         WatchEvent::Init => self.lists = true,
-                        WatchEvent::InitDone => self.lists = false,
+                        WatchEvent::InitDone => (self.lists, self.listed) = (false, Some(Instant::now())),
                         WatchEvent::Apply(_) | WatchEvent::Delete(_) => self.pace.reset(),
                         WatchEvent::InitApply(_) => {}
                     }
@@ -126,6 +128,10 @@ where
                 // The server has forgotten what came after our version, and is asked for a list; or a watch broke off, and
                 // is taken up again: whether the server is still there is seen by asking it.
                 Ok(Some(Err(Error::WatchError(_) | Error::WatchFailed(_)))) => continue,
+                Ok(Some(Err(Error::WatchStartFailed(error)))) if self.wants_list(&error) => {
+                    (self.events, self.listed) = (None, None);
+                    continue;
+                }
                 Ok(Some(Err(error))) => self.fault(&error),
                 Ok(None) => continue,
                 Err(_elapsed) => self.silent(),
@@ -133,6 +139,13 @@ where
             (self.events, self.lists, self.failed) = (None, false, true);
             return Err(fault);
         }
+    }
+
+    /// Whether a list says better than this what is the matter: a watch that was served is not taken up again, or the
+    /// server has forgotten what came after our version.
+    fn wants_list(&self, error: &kube::Error) -> bool {
+        let served = self.listed.is_some_and(|listed| listed.elapsed() > SHORTEST.saturating_mul(2));
+        served || matches!(error, kube::Error::Api(status) if status.code == 410)
     }
 
     /// The collection, for people: `configmaps` in `kube-system`.

@@ -39,7 +39,8 @@ async fn of_two_candidates_one_leads_and_when_it_is_gone_the_other_takes_over() 
     let held_by = holder(&server);
     let (_second_task, mut second) = candidate(&server, &folder).await;
     // Longer than a Lease is good for, told by renewals: the other one asks as often.
-    let renewals = |asked: &[_]| asked.iter().filter(|one: &&crate::harness::object_server::Asked| one.writes()).count();
+    let renewals =
+        |asked: &[_]| asked.iter().filter(|one: &&crate::harness::object_server::Asked| one.writes()).count();
     let so_far = renewals(&server.requests());
     server.until(|asked| renewals(asked) > so_far + 15).await;
     assert!(*first.now() && !*second.now());

