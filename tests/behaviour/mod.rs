@@ -25,6 +25,7 @@ mod doctor;
 mod doctor_machine;
 mod document;
 mod documentation;
+mod ec2;
 mod exec_entry;
 mod explain;
 mod get_token;

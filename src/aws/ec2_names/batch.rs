@@ -149,7 +149,9 @@ impl Call {
                 self.land_found(&instances, region.as_deref().unwrap_or_default());
             }
             Err(fault) if fault.passes() => {
-                desk.rest.begin();
+                if fault.calls_for_rest() {
+                    desk.rest.begin();
+                }
                 tracing::warn!(error = %fault, instances = self.ids.len(), "EC2 is asked again");
                 if desk.flights.put_back(std::mem::take(&mut self.ids), &fault) {
                     desk.start();

@@ -103,16 +103,20 @@ impl CallFault {
     /// Whether the same call may do better in a moment.
     pub(super) const fn passes(&self) -> bool {
         match self {
-            Self::Connection(_) | Self::Status(_) | Self::Throttled(_) => true,
+            Self::Connection(_) | Self::Status(_) | Self::Throttled(_) | Self::TimedOut => true,
             Self::Answer(_)
             | Self::Keys(_)
             | Self::NoRegion
             | Self::Refused { .. }
             | Self::Role { .. }
-            | Self::TimedOut
             | Self::TrustRoots(_)
             | Self::Unsignable => false,
         }
+    }
+
+    /// Whether all calls should rest before the next one. One that hung says nothing about the others.
+    pub(super) const fn calls_for_rest(&self) -> bool {
+        self.passes() && !matches!(self, Self::TimedOut)
     }
 }
 

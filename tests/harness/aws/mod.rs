@@ -11,6 +11,7 @@
 //! [`Aws::write`] and the `logins`. What AWS refuses is said by `deny_role`, `require_mfa`, `disable_region` …; what
 //! it was asked by [`Aws::calls`].
 
+pub(crate) mod ec2;
 mod eks;
 mod judge;
 mod logins;
