@@ -45,6 +45,8 @@ pub struct Trail {
     pub origin: Option<Origin>,
     /// `reason` of that entry.
     pub entry_reason: Option<String>,
+    /// Why the caller is no node that can be named, where a name was asked for.
+    pub node: Option<NodeError>,
 }
 
 impl Authenticator {
@@ -79,15 +81,17 @@ impl Authenticator {
         trail: &mut Trail,
     ) -> Result<KubernetesUser, MappingError> {
         let choice = trail.chosen(mapping::choose(&self.chain.now(), identity, now)?);
-        let names = self.node_names(&choice, identity).await;
+        let names = self.node_names(&choice, identity, trail).await;
         choice.render(identity, &names)
     }
 
     /// Only if a template of the entry asks for it.
-    async fn node_names(&self, choice: &Choice, identity: &VerifiedIdentity) -> NodeNames {
+    async fn node_names(&self, choice: &Choice, identity: &VerifiedIdentity, trail: &mut Trail) -> NodeNames {
         let id = identity.session_name().filter(|name| choice.wants_node_name() && is_instance_id(name));
         let Some(id) = id else { return NodeNames::Known(BTreeMap::new()) };
-        match self.nodes.name(id, identity.account_id()).await {
+        let name = self.nodes.name(id, identity.account_id()).await;
+        trail.node = name.as_ref().err().cloned();
+        match name {
             Ok(name) => NodeNames::Known(BTreeMap::from([(id.to_owned(), name)])),
             Err(NodeError::NotVerified(_)) => NodeNames::Known(BTreeMap::new()),
             Err(NodeError::Unavailable(_)) => NodeNames::Unavailable,

@@ -13,7 +13,7 @@ mod sts_error;
 mod sts_limits;
 
 pub use connector::{Connector, ConnectorError, ConnectorSettings};
-pub use ec2_names::{Ec2Names, Ec2Settings, Ec2SettingsError, NodeError, NodeName};
+pub use ec2_names::{Ec2Names, Ec2Settings, Ec2SettingsError, HostForm, NodeError, NodeName};
 pub use eks::{EksCall, EksCluster, EksError, describe_cluster};
 pub use imds::{ImdsSettings, instance_region};
 pub use sdk_http::{SdkHttp, TRUST_ROOTS};

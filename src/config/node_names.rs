@@ -8,7 +8,7 @@ use super::flags;
 use super::get_token::{environment_keys, truth};
 use super::judge::{From, Judge};
 use super::server::{text_of, values};
-use crate::aws::Ec2Settings;
+use crate::aws::{Ec2Settings, HostForm};
 use crate::diagnostic::Severity;
 use crate::iam::ArnSections;
 
@@ -47,6 +47,10 @@ pub(super) fn settings(
         node_name: server.node_name.map(|given| given.value).unwrap_or_default(),
         region: env.aws.region.clone(),
         endpoint: endpoint(&env.aws, &env.aws.endpoint_url_ec2),
+        host_form: HostForm {
+            fips: env.aws.use_fips.as_deref().and_then(truth).unwrap_or_default(),
+            dual_stack: env.aws.use_dual_stack.as_deref().and_then(truth).unwrap_or_default(),
+        },
         sts_endpoint: endpoint(&env.aws, &env.aws.endpoint_url_sts),
         ca_bundle: env.aws.ca_bundle.as_ref().or(env.aws.ssl_cert_file.as_ref()).map(PathBuf::from),
         environment_keys: environment_keys(&env.aws),

@@ -294,6 +294,7 @@ fn log_denied(
         detail,
         error,
         method = "POST",
+        node = trail.node.as_ref().map(tracing::field::display),
         path = PATH,
         reason,
         token = token.as_deref(),

@@ -5,6 +5,7 @@ mod faults;
 mod properties;
 mod roles;
 mod server;
+mod settings;
 mod verified;
 
 use std::sync::Arc;

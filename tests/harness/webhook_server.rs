@@ -59,8 +59,14 @@ impl WebhookServer {
 
     /// Starts the server, and waits until it listens.
     pub(crate) fn launch(&mut self, flags: &[&str]) {
+        self.launch_with(flags, &[]);
+    }
+
+    /// The same with more variables in its environment.
+    pub(crate) fn launch_with(&mut self, flags: &[&str], environment: &[(&str, &str)]) {
         let mut command = self.iam_bridge();
         command.arg("server").arg("--config").arg(self.at("config.yaml")).args(flags);
+        command.envs(environment.iter().copied());
         let mut server = Server::start(&command, self.at("server.log"));
         until("the server listens", STARTED, || {
             assert!(!server.has_ended(), "the server ended:\n{}", server.log());

@@ -33,8 +33,8 @@ const CALLS: usize = 16;
 const GATHER: Duration = Duration::from_millis(100);
 const QUIET: Duration = Duration::from_millis(20);
 /// Between attempts while EC2 asks to slow down; doubled each time, with jitter.
-const SHORTEST_REST: Duration = Duration::from_millis(200);
-const LONGEST_REST: Duration = Duration::from_secs(1);
+const SHORTEST_REST: Duration = Duration::from_millis(100);
+const LONGEST_REST: Duration = Duration::from_millis(500);
 
 /// Where ids are handed in.
 #[derive(Debug)]
@@ -169,9 +169,6 @@ impl Call {
         self.land(|id| {
             let told = found.get(&**id).map(Vec::as_slice).unwrap_or_default();
             let finding = parts.requirements.judge(told, region).map_err(NodeError::NotVerified);
-            if let Err(error) = &finding {
-                tracing::warn!(instance = %id, %error, "no node is let in as this instance");
-            }
             parts.memory.remember(id, &finding); // before anybody hears of it
             finding
         });

@@ -14,10 +14,10 @@ use http::StatusCode;
 use http_body_util::{BodyExt, Limited};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::Ec2Settings;
 use super::answer::{self, Instance, Page};
 use super::pace::Pace;
 use super::role::Keys;
+use super::{Ec2Settings, HostForm};
 use crate::aws::SdkHttp;
 use crate::clock::Clock;
 use crate::iam::Partition;
@@ -67,7 +67,7 @@ pub(super) enum CallFault {
     #[error("no region is known to ask EC2 in; set AWS_REGION")]
     NoRegion,
     /// EC2 says no.
-    #[error("EC2 refused with status {status} and code `{code}`; the server needs ec2:DescribeInstances")]
+    #[error("EC2 refused with status {status} and code `{code}`{}", remedy(code))]
     Refused {
         /// The status.
         status: u16,
@@ -125,6 +125,7 @@ impl CallFault {
 pub(super) struct Describe {
     keys: Keys,
     endpoint: Option<String>,
+    form: HostForm,
     partition: Partition,
     pace: Arc<Pace>,
     http: SdkHttp,
@@ -146,6 +147,7 @@ impl Describe {
         Self {
             keys: Keys::new(settings.clone(), http.clone(), clock.clone()),
             endpoint: settings.endpoint.clone(),
+            form: settings.host_form,
             partition,
             pace,
             http,
@@ -213,7 +215,7 @@ impl Describe {
     fn request(&self, form: &str, region: &str, keys: &Credentials) -> Result<HttpRequest, CallFault> {
         let url = match &self.endpoint {
             Some(endpoint) => format!("{}/", endpoint.trim_end_matches('/')),
-            None => format!("https://ec2.{region}.{}/", self.partition.regional_suffix()),
+            None => format!("https://{}/", host(region, self.partition, self.form)),
         };
         let identity = keys.clone().into();
         let params: SigningParams<'_> = v4::SigningParams::builder()
@@ -260,6 +262,23 @@ impl Describe {
     }
 }
 
+/// The host of a region's EC2. In GovCloud the plain host is the FIPS one; dual-stack hosts have both.
+fn host(region: &str, partition: Partition, form: HostForm) -> String {
+    let dual_stack = partition.dual_stack_suffix().filter(|_| form.dual_stack);
+    let is_fips = form.fips && (dual_stack.is_some() || partition != Partition::AwsUsGov);
+    let service = if is_fips { "ec2-fips" } else { "ec2" };
+    format!("{service}.{region}.{}", dual_stack.unwrap_or_else(|| partition.regional_suffix()))
+}
+
+/// What to do about a code, if it says so.
+fn remedy(code: &str) -> &'static str {
+    match code {
+        "UnauthorizedOperation" | "AccessDenied" => "; allow ec2:DescribeInstances to the server's keys",
+        code if BAD_KEYS.contains(&code) => "; look at the server's AWS keys and its clock",
+        _ => "",
+    }
+}
+
 fn form(ids: &[Arc<str>], next: Option<&str>) -> String {
     let mut form = String::with_capacity(64 + ids.len() * 48);
     form.push_str("Action=DescribeInstances&Version=2016-11-15&Filter.1.Name=instance-id");
@@ -296,5 +315,36 @@ fn refusal(status: StatusCode, code: Option<String>) -> CallFault {
         }
         Some(_) | None if status.is_server_error() => CallFault::Status(status.as_u16()),
         code => CallFault::Refused { status: status.as_u16(), code: code.unwrap_or_else(|| "none".to_owned()) },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_is_that_of_the_partition_in_the_form_that_was_asked_for() {
+        let form = |fips, dual_stack| HostForm { fips, dual_stack };
+        for (region, partition, form, expected) in [
+            ("eu-central-1", Partition::Aws, form(false, false), "ec2.eu-central-1.amazonaws.com"),
+            ("cn-north-1", Partition::AwsCn, form(false, false), "ec2.cn-north-1.amazonaws.com.cn"),
+            ("us-east-1", Partition::Aws, form(true, false), "ec2-fips.us-east-1.amazonaws.com"),
+            ("us-gov-west-1", Partition::AwsUsGov, form(true, false), "ec2.us-gov-west-1.amazonaws.com"),
+            ("us-gov-west-1", Partition::AwsUsGov, form(true, true), "ec2-fips.us-gov-west-1.api.aws"),
+            ("us-east-1", Partition::Aws, form(false, true), "ec2.us-east-1.api.aws"),
+            ("us-iso-east-1", Partition::AwsIso, form(false, true), "ec2.us-iso-east-1.c2s.ic.gov"),
+        ] {
+            assert_eq!(host(region, partition, form), expected);
+        }
+    }
+
+    #[test]
+    fn a_form_names_the_action_the_ids_and_the_next_page() {
+        let ids: Vec<Arc<str>> = vec!["i-1".into(), "i-2".into()];
+        assert_eq!(
+            form(&ids, Some("a+b/=")),
+            "Action=DescribeInstances&Version=2016-11-15&Filter.1.Name=instance-id&Filter.1.Value.1=i-1\
+             &Filter.1.Value.2=i-2&NextToken=a%2Bb%2F%3D"
+        );
     }
 }

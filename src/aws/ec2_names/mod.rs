@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-pub use settings::{Ec2Settings, Ec2SettingsError, NodeName};
+pub use settings::{Ec2Settings, Ec2SettingsError, HostForm, NodeName};
 
 use batch::{Desk, Parts};
 use describe::Describe;

@@ -129,6 +129,8 @@ impl Keys {
             .credentials_provider(base)
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
             .timeout_config(timeouts)
+            .use_fips(self.settings.host_form.fips)
+            .use_dual_stack(self.settings.host_form.dual_stack)
             .http_client(self.http.clone());
         config.set_endpoint_url(self.settings.sts_endpoint.clone());
         config.set_app_name(AppName::new("iam-bridge").ok());

@@ -30,6 +30,8 @@ pub struct Ec2Settings {
     pub region: Option<String>,
     /// `AWS_ENDPOINT_URL_EC2`, else `AWS_ENDPOINT_URL`.
     pub endpoint: Option<String>,
+    /// `AWS_USE_FIPS_ENDPOINT`, `AWS_USE_DUALSTACK_ENDPOINT`: what hosts there are without the two above and below.
+    pub host_form: HostForm,
     /// `AWS_ENDPOINT_URL_STS`, else `AWS_ENDPOINT_URL`: where the role is assumed.
     pub sts_endpoint: Option<String>,
     /// `AWS_CA_BUNDLE`, else `SSL_CERT_FILE`: trust roots for these calls.
@@ -38,6 +40,15 @@ pub struct Ec2Settings {
     pub environment_keys: Option<Credentials>,
     /// The longest that anybody waits for a name; 5 s. No config key sets it.
     pub budget: Duration,
+}
+
+/// Which hosts of AWS are called.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct HostForm {
+    /// Those with FIPS cryptography.
+    pub fips: bool,
+    /// Those with IPv6 addresses, where the partition has such.
+    pub dual_stack: bool,
 }
 
 /// What a node is called.
@@ -106,6 +117,7 @@ impl Default for Ec2Settings {
             node_name: NodeName::default(),
             region: None,
             endpoint: None,
+            host_form: HostForm::default(),
             sts_endpoint: None,
             ca_bundle: None,
             environment_keys: None,

@@ -96,7 +96,7 @@ async fn ec2_1_what_is_no_answer_of_ec2_gives_no_name_and_tells_nothing_of_it() 
         (Manner::Answer(200, String::new()), "no list of instances"),
         (Manner::Answer(200, format!("<a>{}</a>", "x".repeat(9 * 1024 * 1024))), "longer than 8 MiB"),
         (Manner::Answer(302, String::new()), "status 302"),
-        (Manner::Refuse(403, "UnauthorizedOperation"), "`UnauthorizedOperation`; the server needs ec2:DescribeInstances"),
+        (Manner::Refuse(403, "UnauthorizedOperation"), "`UnauthorizedOperation`; allow ec2:DescribeInstances"),
         (Manner::Refuse(401, "AuthFailure"), "`AuthFailure`"),
         (Manner::Refuse(400, "not a code, canary"), "code `none`"),
     ];
@@ -142,6 +142,7 @@ fn names_that_nobody_asks_for_cost_nothing() {
     let settings = Ec2Settings {
         ca_bundle: Some("/nowhere/ca.pem".into()),
         region: Some(REGION.to_owned()),
+        environment_keys: Some(aws_credential_types::Credentials::new("AKIA1", "secret", None, None, "test")),
         ..Ec2Settings::default()
     };
     let region = iam_bridge::live::Live::fixed(settings.region.clone());
@@ -150,5 +151,8 @@ fn names_that_nobody_asks_for_cost_nothing() {
     assert_eq!(format!("{names:?}"), "Ec2Names { in_flight: 0, .. }");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let asked = runtime.block_on(async { names.name(&instance_id(0), ACCOUNT).await });
-    assert!(asked.is_err(), "and when it is asked, it says what is missing: {asked:?}");
+    assert!(
+        trouble(asked).starts_with("trust roots cannot be read from `/nowhere/ca.pem`"),
+        "files are read when asked"
+    );
 }

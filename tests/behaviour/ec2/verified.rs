@@ -114,7 +114,8 @@ async fn u16_an_instance_that_ec2_tells_of_twice_is_none() {
         )
     };
     let two = format!("{}{}", one("111122223333"), one("444455556666"));
-    let answer = format!("<DescribeInstancesResponse><reservationSet>{two}</reservationSet></DescribeInstancesResponse>");
+    let answer =
+        format!("<DescribeInstancesResponse><reservationSet>{two}</reservationSet></DescribeInstancesResponse>");
     ground.ec2.next([Manner::Answer(200, answer)]);
     assert_eq!(word(name(&ground.names(), &id).await), "EC2 tells of more than one such instance");
 }
