@@ -59,8 +59,7 @@ impl Source {
             Look::Changed(_, digest) if self.served == Some(digest) => self.outlet.recover(),
             Look::Changed(bytes, digest) => match self.parse(bytes).await {
                 Ok((table, updated, warnings)) => {
-                    self.publish(table, digest, &warnings);
-                    tell_age(&self.ground, "dynamic_file", updated.filter(|_| self.generation > 1));
+                    self.publish(table, digest, updated, &warnings);
                 }
                 Err(faults) => {
                     self.outlet.fail_with(&faults);
@@ -85,12 +84,13 @@ impl Source {
         parsing.await.unwrap_or_else(|ended| Err(vec![ended_early(&self.path, &ended)]))
     }
 
-    fn publish(&mut self, table: MappingTable, digest: Digest, warnings: &[Diagnostic]) {
+    fn publish(&mut self, table: MappingTable, digest: Digest, updated: Option<UnixSeconds>, warnings: &[Diagnostic]) {
         self.generation = self.generation.saturating_add(1);
         self.served = Some(digest);
         self.outlet.tell(warnings);
         let version = format!("{} generation={} sha256={digest}", self.path.display(), self.generation);
         self.outlet.publish(table, &version);
+        tell_age(&self.ground, "dynamic_file", updated.filter(|_| self.generation > 1));
         self.outlet.recover();
     }
 
