@@ -34,6 +34,9 @@ const NOISE: usize = 64;
 /// Up to this size the poll reads the file; beyond, only when its inode tells of a change.
 const CHEAP_BYTES: u64 = 1024 * 1024;
 
+/// What usually helps where nothing can be watched: the system's own words name files for want of watches, too.
+const CURE: &str = "raise fs.inotify.max_user_instances, fs.inotify.max_user_watches or the limit of open files";
+
 /// SHA-256 of a file's content.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Digest([u8; 32]);
@@ -214,7 +217,7 @@ impl WatchedFile {
     fn tell(&self, error: &notify::Error, news: bool) {
         self.tally.fault();
         if news {
-            tracing::warn!(path = %self.path.display(), error = %error, "file is polled each second: its directory cannot be watched");
+            tracing::warn!(path = %self.path.display(), error = %error, cure = CURE, "file is polled each second: its directory cannot be watched");
         }
     }
 }

@@ -57,6 +57,7 @@ mod sources;
 mod sources_faults;
 mod sources_fleet;
 mod sources_log;
+mod sources_process;
 mod sources_stage;
 mod sts;
 mod telemetry;
