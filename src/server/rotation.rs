@@ -104,20 +104,22 @@ impl Rotation {
     fn look(&mut self, forced: bool) {
         let now = self.clock.now();
         let seen = Seen::now(&self.place, self.client_ca.as_deref());
-        let pair_changed = forced || seen.pair != self.seen.pair;
-        let ca_changed = forced || seen.client_ca != self.seen.client_ca;
+        let unread = |fault: &Option<Fault>| fault.as_ref().is_some_and(|fault| fault.unread);
+        let pair_changed = forced || seen.pair != self.seen.pair || unread(&self.known.pair);
+        let ca_changed = forced || seen.client_ca != self.seen.client_ca || unread(&self.known.client_ca);
         if !pair_changed && !ca_changed && !self.must_renew(now) {
             return;
         }
         self.seen = seen;
         if pair_changed {
-            self.known.pair = self.reload(now).err().map(told);
+            self.known.pair = self.reload(now).err().map(|fault| told(&fault, self.known.pair.as_ref()));
         }
         if self.must_renew(now) {
-            self.known.renewal = self.renew(now).err().map(|fault| (now, told(fault)));
+            self.known.renewal = self.renew(now).err().map(|fault| (now, told(&fault, None)));
         }
         if ca_changed {
-            self.known.client_ca = self.reload_client_ca().err().map(told);
+            let fault = self.reload_client_ca().err();
+            self.known.client_ca = fault.map(|fault| told(&fault, self.known.client_ca.as_ref()));
         }
         self.faults.publish(self.known.texts());
     }
@@ -167,15 +169,23 @@ impl Rotation {
 /// What cannot be used, as it was logged.
 #[derive(Debug, Default)]
 struct Faults {
-    pair: Option<String>,
-    renewal: Option<(UnixSeconds, String)>,
-    client_ca: Option<String>,
+    pair: Option<Fault>,
+    renewal: Option<(UnixSeconds, Fault)>,
+    client_ca: Option<Fault>,
+}
+
+#[derive(Debug)]
+struct Fault {
+    text: String,
+    /// The system would not read a file now. It may the next time, with no sign of change on the file.
+    unread: bool,
 }
 
 impl Faults {
     fn texts(&self) -> Vec<String> {
-        let renewal = self.renewal.as_ref().map(|(_at, text)| text);
-        [self.pair.as_ref(), renewal, self.client_ca.as_ref()].into_iter().flatten().cloned().collect()
+        let renewal = self.renewal.as_ref().map(|(_at, fault)| fault);
+        let faults = [self.pair.as_ref(), renewal, self.client_ca.as_ref()];
+        faults.into_iter().flatten().map(|fault| fault.text.clone()).collect()
     }
 }
 
@@ -188,12 +198,13 @@ impl Seen {
     }
 }
 
-/// Logs a fault, once, and yields its text.
-#[expect(clippy::needless_pass_by_value, reason = "the shape of map")]
-fn told(fault: CertificateError) -> String {
-    let text = chain_text(&fault);
-    tracing::error!(error = %text, "certificate files cannot be used; what was served before still is");
-    text
+/// Logs a fault, unless it is the one that is known.
+fn told(fault: &CertificateError, known: Option<&Fault>) -> Fault {
+    let text = chain_text(fault);
+    if known.is_none_or(|known| known.text != text) {
+        tracing::error!(error = %text, "certificate files cannot be used; what was served before still is");
+    }
+    Fault { text, unread: matches!(fault, CertificateError::Unreadable { .. }) }
 }
 
 /// An error and its causes on one line.

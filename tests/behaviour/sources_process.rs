@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use super::server::wire::{Wire, eventually};
 use super::sources_stage::{Files, HANG, config_text, dynamic_text, modes_text, put};
+use crate::harness::authority::Authority;
 use crate::harness::process::{Server, binary, clean, iam_bridge, run, say_aloud};
 use crate::harness::waiting;
 
@@ -160,13 +161,19 @@ async fn fs_4_a_server_without_descriptors_keeps_serving_and_catches_up() {
     });
     let log = process.server.log();
     assert!(log.contains("the last good mappings stay") && !log.contains("the file is gone"), "{log}");
+    let authority = Authority::new("new");
+    let (certificate, key) = authority.leaf("127.0.0.1");
+    fs::write(process.files.at("key.pem"), key).unwrap();
+    fs::write(process.files.at("cert.pem"), certificate).unwrap();
+    process.until_logged("certificate files cannot be used");
     for _ in 0..20 {
         assert_eq!(wire.post("{}").await.status, 403, "an open connection is served");
     }
     put(&process.files.dynamic(), &dynamic_text("newest"));
     drop(crowd);
     process.until_logged("the source is good again");
-    let mut later = process.connect().await;
+    process.until_logged("serving another certificate");
+    let mut later = Wire::connect(process.address, authority.pem()).await;
     assert_eq!(later.post("{}").await.status, 403, "new connections are taken again");
     eventually("nothing is stale", async || {
         sample(&mut later, "iam_bridge_source_stale{source=\"DynamicFile\"}").await < 0.5
@@ -181,10 +188,9 @@ async fn fs_4_a_server_on_a_read_only_disk_serves_what_is_there() {
     }
     let process = Process::start(
         good_files(),
-        "unshare -Urm mkdir -p disk; mount --bind . disk; cd disk; \"$1\" init -i c >/dev/null 2>&1; \
+        "unshare -Urm mount --bind \"$PWD\" \"$PWD\"; cd \"$PWD\"; \"$1\" init -i c >/dev/null 2>&1; \
          sed -i 's/^  port: 0/  kubeconfigPregenerated: true\\n  port: 0/' config.yaml; \
-         mount -o remount,bind,ro disk . 2>/dev/null || mount -o remount,bind,ro \"$PWD\"; ! touch here 2>/dev/null; \
-         set -- \"$1\" server -c \"$PWD/config.yaml\";",
+         mount -o remount,bind,ro \"$PWD\"; if touch here; then exit 9; fi;",
     );
     let mut wire = process.connect().await;
     assert_eq!(wire.post("{}").await.status, 403);
