@@ -3,6 +3,7 @@
 use super::file::ServerKeys;
 use super::flags;
 use super::judge::{From, Judge};
+use super::server::text_of;
 use crate::mapping::SourceKind;
 use crate::sources::keys;
 
@@ -19,7 +20,8 @@ pub(super) fn modes(typed: &flags::Server, server: &ServerKeys, judge: &mut Judg
     let uses_dynamic_file = names.iter().any(|(_, name)| name == SourceKind::DynamicFile.as_str());
     let path = server.dynamic_file_path.as_ref().filter(|path| !path.value.is_empty());
     match path {
-        Some(path) if !uses_dynamic_file => {
+        // A backend-mode file may add it later.
+        Some(path) if !uses_dynamic_file && text_of(&server.dynamic_backend_mode_path).is_none() => {
             let what = "a dynamic file is named, and backendMode has no DynamicFile".to_owned();
             let cure = "add DynamicFile to backendMode, or remove the path";
             judge.error(From::File(path.at), "server.dynamicfilepath", "dynamic-file", what, cure);

@@ -31,7 +31,8 @@ async fn start(files: Files) -> Stage {
 
 /// Which of the two gauges are 1: the dynamic file among others, alone.
 fn gauges(stage: &Stage) -> (bool, bool) {
-    let is_one = |name: &str| stage.metric(&format!("aws_iam_authenticator_dynamic_file_{name}")).as_deref() == Some("1");
+    let is_one =
+        |name: &str| stage.metric(&format!("aws_iam_authenticator_dynamic_file_{name}")).as_deref() == Some("1");
     (is_one("enabled"), is_one("only"))
 }
 

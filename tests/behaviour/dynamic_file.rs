@@ -16,12 +16,7 @@ const AGE_SUM: &str = "aws_iam_authenticator_dynamic_e2e_latency_seconds_sum{typ
 
 /// The dynamic file alone.
 fn settings(files: &Files) -> SourceSettings {
-    SourceSettings {
-        backend_modes: vec![DynamicFile],
-        config_file: None,
-        backend_mode_file: None,
-        ..files.settings()
-    }
+    SourceSettings { backend_modes: vec![DynamicFile], config_file: None, backend_mode_file: None, ..files.settings() }
 }
 
 async fn start(text: &str) -> Stage {
@@ -98,7 +93,9 @@ async fn its_age_is_observed_for_every_load_but_the_first_and_never_for_a_stamp_
     put(&stage.files.dynamic(), &dynamic_text("seven"));
     stage.until_named("seven").await;
     ages("1", "7");
-    for (stamp, name) in [((NOW.0 + 100).to_string(), "ahead"), ("yesterday".to_owned(), "words"), (String::new(), "none")] {
+    for (stamp, name) in
+        [((NOW.0 + 100).to_string(), "ahead"), ("yesterday".to_owned(), "words"), (String::new(), "none")]
+    {
         put(&stage.files.dynamic(), &dynamic_text_of(&stamp, name));
         stage.until_named(name).await;
         ages("1", "7");
@@ -151,7 +148,9 @@ async fn a_folder_that_does_not_exist_yet_is_polled_and_then_watched() {
 
 #[tokio::test]
 async fn it_stands_behind_or_before_other_sources_as_the_list_says() {
-    for (list, expected) in [([DynamicFile, MountedFile], "of-the-dynamic-file"), ([MountedFile, DynamicFile], "of-the-config-file")] {
+    for (list, expected) in
+        [([DynamicFile, MountedFile], "of-the-dynamic-file"), ([MountedFile, DynamicFile], "of-the-config-file")]
+    {
         let files = Files::new();
         put(&files.config(), &super::sources_stage::config_text("of-the-config-file"));
         put(&files.dynamic(), &dynamic_text("of-the-dynamic-file"));

@@ -115,10 +115,7 @@ fn bad_files(good: &str) -> Vec<(&'static str, Box<dyn Fn(&Path)>)> {
         ("", text(half)),
         ("", text("- a\n".to_owned())),
         ("not a regular file", made(|fresh, path| symlink(path.parent().unwrap(), fresh).unwrap())),
-        (
-            "not a regular file",
-            made(|fresh, _| assert!(Command::new("mkfifo").arg(fresh).status().unwrap().success())),
-        ),
+        ("not a regular file", made(|fresh, _| assert!(Command::new("mkfifo").arg(fresh).status().unwrap().success()))),
         ("symbolic link", made(|fresh, path| symlink(path, fresh).unwrap())),
         // 64 MiB and one byte, of which the disk holds none.
         ("more than", made(|fresh, _| File::create(fresh).unwrap().set_len(64 * 1024 * 1024 + 1).unwrap())),

@@ -26,7 +26,8 @@ fn two_callers() -> Files {
         \x20 - {rolearn: 'arn:aws:iam::111122223333:role/Dev', username: config}\n\
         \x20 - {rolearn: 'arn:aws:iam::111122223333:role/Ops', username: config}\n";
     put(&files.config(), config);
-    let entry = |role: &str| format!(r#"{{"rolearn": "arn:aws:iam::111122223333:role/{role}", "username": "dynamic"}}"#);
+    let entry =
+        |role: &str| format!(r#"{{"rolearn": "arn:aws:iam::111122223333:role/{role}", "username": "dynamic"}}"#);
     put(&files.dynamic(), &format!(r#"{{"mapRoles": [{}, {}]}}"#, entry("Dev"), entry("Ops")));
     files
 }
@@ -171,8 +172,7 @@ async fn an_api_server_that_hangs_or_is_absent_delays_neither_the_start_nor_the_
         let stage = Stage::start(files, &settings).await;
         assert_eq!(stage.username().as_deref(), Some("config"), "{address:?}");
         let state = stage.sources.state().now();
-        let published: Vec<(SourceKind, bool)> =
-            state.sources.iter().map(|line| (line.kind, line.published)).collect();
+        let published: Vec<(SourceKind, bool)> = state.sources.iter().map(|line| (line.kind, line.published)).collect();
         assert_eq!(published, [(EksConfigMap, false), (Crd, false), (MountedFile, true), (DynamicFile, true)]);
         assert!(!state.ready(), "{address:?}");
         // What follows the files goes on meanwhile.

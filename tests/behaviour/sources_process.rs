@@ -30,7 +30,7 @@ impl Process {
     fn start(files: Files, before: &str) -> Self {
         let keys = format!(
             "  port: 0\n  healthAddress: 127.0.0.1:0\n  stateDir: {0}\n  generateKubeconfig: {0}/kubeconfig.yaml\n\
-            \x20 backendMode: [DynamicFile, MountedFile]\n  dynamicfilepath: {1}\n  dynamicBackendModePath: {2}\n",
+            \x20 backendMode: [MountedFile]\n  dynamicfilepath: {1}\n  dynamicBackendModePath: {2}\n",
             files.0.path().display(),
             files.dynamic().display(),
             files.modes().display(),
@@ -125,16 +125,16 @@ fn fs_3_a_full_disk_leaves_certificate_and_kubeconfig_as_they_were_and_is_named(
     command.args(["-Urm", "bash", "-ec", script, "full"]).arg(binary()).current_dir(folder.path());
     let said = run(&mut command);
     assert_eq!(said.code, Some(0), "{said:?}");
-    for (step, file) in [("kubeconfig", "aws-iam-authenticator.kubeconfig"), ("certificate", ".pem"), ("authority", ".pem")] {
+    for (step, file) in
+        [("kubeconfig", "aws-iam-authenticator.kubeconfig"), ("certificate", ".pem"), ("authority", ".pem")]
+    {
         let told = fs::read_to_string(at(&format!("seen/{step}.err"))).unwrap();
         assert_eq!(fs::read_to_string(at(&format!("seen/{step}.code"))).unwrap(), "1\n", "{step}: {told}");
         assert!(told.contains(file) && told.contains("No space left") && told.contains("as it was"), "{step}: {told}");
     }
     let names = |folder: &str| -> Vec<String> {
-        let mut names: Vec<_> = fs::read_dir(at(folder))
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
+        let mut names: Vec<_> =
+            fs::read_dir(at(folder)).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     };
@@ -202,8 +202,7 @@ async fn fs_5_without_a_watch_to_have_files_are_polled_and_a_gauge_says_so() {
     if !has_namespaces("-Ur") {
         return;
     }
-    let process =
-        Process::start(good_files(), "unshare -Ur echo 0 > /proc/sys/user/max_inotify_instances;");
+    let process = Process::start(good_files(), "unshare -Ur echo 0 > /proc/sys/user/max_inotify_instances;");
     let mut wire = process.connect().await;
     for source in ["MountedFile", "DynamicFile", "BackendMode"] {
         let polled = sample(&mut wire, &format!("iam_bridge_source_polled{{source=\"{source}\"}}")).await;
