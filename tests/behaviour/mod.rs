@@ -14,6 +14,7 @@ mod cli;
 mod cli_live;
 mod config;
 mod config_files;
+mod config_map;
 mod crd;
 mod crd_manifest;
 mod credential_cache;
