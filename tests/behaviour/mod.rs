@@ -67,4 +67,5 @@ mod token;
 mod token_cache;
 mod user_asks;
 mod watch;
+mod user_asks_sources;
 mod whoami;

@@ -4,12 +4,14 @@
 
 mod fakes;
 mod other_clients;
+mod outage;
 mod people;
 mod plugin;
 mod rig;
 mod source_files;
 mod source_rig;
 mod sources;
+mod user_asks;
 
 use rig::{ACCOUNT, Rig};
 

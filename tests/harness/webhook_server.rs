@@ -14,6 +14,7 @@ use iam_bridge::demo::Webhook;
 use iam_bridge::demo::sts::{Principal, Sts};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
 
 use super::bridge::token;
 use super::process::{Server, iam_bridge};
@@ -152,6 +153,14 @@ impl WebhookServer {
     /// Runs asynchronous steps of a test that is itself none.
     pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.runtime.block_on(future)
+    }
+
+    /// Lets asynchronous steps go on beside the test.
+    pub(crate) fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        self.runtime.spawn(future)
     }
 
     /// A path in the server's folder.
