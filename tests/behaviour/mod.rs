@@ -66,6 +66,6 @@ mod template;
 mod token;
 mod token_cache;
 mod user_asks;
-mod watch;
 mod user_asks_sources;
+mod watch;
 mod whoami;

@@ -133,7 +133,9 @@ fn u1_check_names_the_line_of_the_tab_and_shows_what_a_good_map_does() {
     let folder = tempfile::tempdir().unwrap();
     let map = |roles: &str| {
         let roles = roles.lines().map(|line| format!("    {line}\n")).collect::<String>();
-        format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: aws-auth\n  namespace: kube-system\ndata:\n  mapRoles: |\n{roles}")
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: aws-auth\n  namespace: kube-system\ndata:\n  mapRoles: |\n{roles}"
+        )
     };
     let (good, bad) = (folder.path().join("good.yaml"), folder.path().join("bad.yaml"));
     std::fs::write(&good, map(ADMIN)).unwrap();

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::rig::{ACCOUNT, CLUSTER_ID, write_aws_auth};
 use super::source_rig::{
-    MANIFESTS, account_kubeconfig, apply_mapping, apply_shipped, map_role, mounted_role, role_arn, source_keys, stale,
+    MANIFESTS, apply_mapping, apply_shipped, map_role, mounted_role, role_arn, source_keys, stale,
 };
 use crate::harness::bridge::token;
 use crate::harness::cluster::{Cluster, binaries};
@@ -19,12 +19,13 @@ use crate::harness::webhook_server::WebhookServer;
 fn e2e_no_review_fails_while_the_api_server_ends_and_starts_again() {
     let Some(binaries) = binaries() else { return };
     let mut server = WebhookServer::prepare(CLUSTER_ID, "");
-    let cluster = Cluster::start(&binaries, &server.at("webhook.kubeconfig"));
-    apply_shipped(&cluster, &MANIFESTS);
-    let kubeconfig = account_kubeconfig(&cluster).display().to_string();
+    let cluster = Cluster::prepare(&binaries, &server.at("webhook.kubeconfig"));
+    let kubeconfig = cluster.kubeconfig("bridge").display().to_string();
     let keys = source_keys(&kubeconfig, "MountedFile, EKSConfigMap, CRD", &mounted_role("OutageFile", "of-file"));
     server.rewrite_config(CLUSTER_ID, &keys);
     server.launch(&[]);
+    cluster.start_api_server();
+    apply_shipped(&cluster, &MANIFESTS);
     write_aws_auth(&cluster, &json!({"mapRoles": map_role("OutageMap", "of-map")}));
     apply_mapping(&cluster, "outage", &role_arn("OutageObject"), "of-object");
     let [of_file, of_map, of_object] =

@@ -18,8 +18,9 @@ const UNKNOWN: Result<&str, &str> = Err("not_mapped");
 #[test]
 fn e2e_u10_the_shipped_manifests_make_the_crd_source_work_on_an_empty_cluster_and_a_bad_object_harms_no_other() {
     let Some(binaries) = binaries() else { return };
-    let mut server = WebhookServer::prepare(CLUSTER_ID, "");
-    let cluster = Cluster::start(&binaries, &server.at("nobody.kubeconfig"));
+    // The API server does not start without the webhook's kubeconfig, nor is there an account before it starts.
+    let mut server = WebhookServer::start(CLUSTER_ID, "", &[]);
+    let cluster = Cluster::start(&binaries, &server.at("webhook.kubeconfig"));
     apply_shipped(&cluster, &["example.yaml", "iamidentitymapping.yaml", "rbac-crd.yaml"]);
     let kubeconfig = account_kubeconfig(&cluster).display().to_string();
     server.rewrite_config(CLUSTER_ID, &source_keys(&kubeconfig, "CRD", ""));

@@ -58,13 +58,14 @@ impl WebhookServer {
         Self { server: None, proxy, sts, cluster_id: cluster_id.to_owned(), directory, runtime }
     }
 
-    /// Starts the server, and waits until it listens.
+    /// Starts the server, in the place of one that runs, and waits until it listens.
     pub(crate) fn launch(&mut self, flags: &[&str]) {
         self.launch_with(flags, &[]);
     }
 
     /// The same with more variables in its environment.
     pub(crate) fn launch_with(&mut self, flags: &[&str], environment: &[(&str, &str)]) {
+        drop(self.server.take());
         let mut command = self.iam_bridge();
         command.arg("server").arg("--config").arg(self.at("config.yaml")).args(flags);
         command.envs(environment.iter().copied());
