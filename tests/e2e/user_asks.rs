@@ -37,7 +37,7 @@ fn e2e_u10_the_shipped_manifests_make_the_crd_source_work_on_an_empty_cluster_an
         });
     }
 
-    apply_mapping(&cluster, "second", "arn:aws:iam::1111:role/Second", "second");
+    apply_mapping(&cluster, "second", "arn:aws:s3:::bucket", "second");
     server.until_judged(&principals[1], UNKNOWN);
     server.until_metric(&dropped("CRD"), 1.0);
     apply_mapping(&cluster, "third", &role_arn("Third"), "changed");
