@@ -93,7 +93,7 @@ pub struct AddRole {
 /// What an entry says besides its principal.
 #[derive(Args, Clone, Debug, Default)]
 pub struct AddEntry {
-    /// Kubernetes username; may hold placeholders such as {{SessionName}}
+    /// Kubernetes username; may hold placeholders such as `{{SessionName}}`
     #[arg(long, value_name = "NAME")]
     pub username: Option<String>,
 
