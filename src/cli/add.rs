@@ -8,12 +8,14 @@ use std::io::{self, BufRead as _};
 use super::{Call, Exit, output};
 use crate::config::add::{self, Wish};
 use crate::config::flags::{Add, AddHow, AddWhom};
+use crate::diagnostic::Severity;
+use crate::iam::Partition;
 use crate::kubernetes::{
     AWS_AUTH, AccessError, AwsAuthError, AwsAuthMap, AwsAuthObject, EditFault, IfMissing, KubeconfigFiles,
     connect_person,
 };
-use crate::mapping::EntryList;
-use crate::sources::keys::{AppendError, append_entry, key_of};
+use crate::mapping::{EntryList, RolePaths};
+use crate::sources::keys::{AppendError, AwsAuth, KeySettings, append_entry, aws_auth_of_data, key_of, parse_aws_auth};
 
 /// Runs the command.
 pub(super) fn run(flags: &Add, call: &Call) -> Exit {
@@ -76,7 +78,10 @@ async fn write(wish: &Wish, how: &AddHow, call: &Call) -> Exit {
         map.edit(key, if_missing, append).await
     };
     match outcome {
-        Ok(object) => shown(&object, how.dry_run),
+        Ok(object) => {
+            warn_of_others(&object);
+            shown(&object, how.dry_run)
+        }
         Err(EditFault::Map(error)) => {
             let exit = told(&error);
             output::hint(error.remedy());
@@ -108,6 +113,20 @@ async fn rehearsed(
     let key = key_of(list);
     let value = append(object.value(key)).map_err(EditFault::Refused)?;
     Ok(object.with(key, &value))
+}
+
+/// Tells what the sources drop of the entries that are there.
+fn warn_of_others(object: &AwsAuthObject) {
+    let data = object.data().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    let settings = KeySettings {
+        partition: Partition::Aws,
+        role_paths: RolePaths::Exact,
+        sso_roles: true,
+        unknown: Severity::Warning,
+    };
+    let AwsAuth { roles, users, accounts } = parse_aws_auth(&aws_auth_of_data(&data, AWS_AUTH), settings);
+    let faults = [roles.faults, users.faults, accounts.faults].into_iter().flatten();
+    faults.filter(|fault| fault.severity == Severity::Error).for_each(output::warning);
 }
 
 fn shown(object: &AwsAuthObject, is_rehearsal: bool) -> Exit {

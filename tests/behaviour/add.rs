@@ -128,7 +128,7 @@ async fn a_permission_set_is_added_with_its_partition() {
     assert_eq!(place.object().unwrap()["data"], json!({"mapRoles": roles}));
     let again = sso("permissionSetName=view,accountID=012345678901,partition=aws-us-gov");
     assert_eq!(again.code, Some(1));
-    assert!(again.stdout.starts_with("cannot add duplicate role ARN \"arn:aws-us-gov:iam::012345678901:role/AWSReservedSSO_view_*\": kube-system/aws-auth, line 1 of mapRoles"), "{}", again.stdout);
+    assert!(again.stdout.starts_with("cannot add duplicate role ARN \"arn:aws-us-gov:iam::012345678901:role/AWSReservedSSO_view_*\": kube-system/aws-auth/mapRoles:1 names"), "{}", again.stdout);
     let other = sso("permissionSetName=View,accountID=012345678901");
     assert_eq!(other.code, Some(0), "another partition: {}", other.stdout);
 }
@@ -240,11 +240,10 @@ async fn the_map_is_made_with_create_alone() {
 async fn a_value_that_cannot_be_edited_is_told_with_its_place() {
     let place = Place::new().await;
     for (roles, words) in [
-        ("- rolearn: a\n  username: b\n  username: c\n", "kube-system/aws-auth:3:3: duplicate-key: mapRoles"),
-        ("- rolearn: a\n---\n- rolearn: b\n", "kube-system/aws-auth:2:1: second-document: mapRoles: "),
+        ("- rolearn: a\n---\n- rolearn: b\n", "kube-system/aws-auth/mapRoles:2:1: second-document: mapRoles: "),
         (
             "rolearn: a\n",
-            "kube-system/aws-auth:1:1: bad-type: mapRoles: a map stands where the list of entries belongs; begin each entry with `- `\n",
+            "kube-system/aws-auth/mapRoles:1:1: bad-type: mapRoles: a map stands where the list of entries belongs; begin each entry with `- `\n",
         ),
     ] {
         place.put(&json!({"mapRoles": roles}));
@@ -254,6 +253,11 @@ async fn a_value_that_cannot_be_edited_is_told_with_its_place() {
         assert!(said.stderr.starts_with("hint: nothing was written; lines are those of mapRoles"), "{said:?}");
         assert_eq!(place.object().unwrap()["data"]["mapRoles"], roles);
     }
+    // What others wrote badly stands in nobody's way, and is told.
+    place.put(&json!({"mapRoles": "- rolearn: a\n  username: b\n  userid: ''\n"}));
+    let said = place.add(&DEV, &["--prompt=false"], "");
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.stderr.starts_with("warning: kube-system/aws-auth/mapRoles:3:"), "{said:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -299,10 +303,10 @@ async fn the_cluster_is_found_as_kubectl_finds_it() {
     let whole = fs::read_to_string(&place.kubeconfig).unwrap();
     fs::write(home.join(".kube/config"), &whole).unwrap();
     let (contexts, rest) = (home.join("contexts"), home.join("rest"));
-    let at = whole.find("contexts:").unwrap();
-    let end = whole.find("users:").unwrap();
-    fs::write(&contexts, format!("apiVersion: v1\nkind: Config\ncurrent-context: fake\n{}", &whole[at..end])).unwrap();
-    fs::write(&rest, format!("{}{}", &whole[..at], &whole[end..])).unwrap();
+    let (clusters, others) = whole.split_once("contexts:").unwrap();
+    let (middle, users) = others.split_once("users:").unwrap();
+    fs::write(&contexts, format!("apiVersion: v1\nkind: Config\ncurrent-context: fake\ncontexts:{middle}")).unwrap();
+    fs::write(&rest, format!("{clusters}users:{users}")).unwrap();
     let both = std::env::join_paths([&contexts, &rest]).unwrap();
     let both = both.to_str().unwrap().to_owned();
     let (at_home, rest, url) = (home.to_str().unwrap(), rest.to_str().unwrap(), place.server.url());

@@ -18,10 +18,11 @@ fn append(value: &str) -> Result<String, AppendError> {
 /// What was put in, and that nothing else changed.
 fn added(value: &str) -> String {
     let new = append(value).unwrap_or_else(|error| panic!("{error}\n{value}"));
-    let common = value.bytes().zip(new.bytes()).take_while(|(old, new)| old == new).count();
-    let (before, rest) = value.split_at(common);
-    assert!(new[common..].ends_with(rest), "{value:?} → {new:?}");
-    new[before.len()..new.len() - rest.len()].to_owned()
+    let (old, bytes) = (value.as_bytes(), new.as_bytes());
+    let common = old.iter().zip(bytes).take_while(|(old, new)| old == new).count();
+    let (_, rest) = old.split_at(common);
+    let put = bytes[common..].strip_suffix(rest).unwrap_or_else(|| panic!("{value:?} → {new:?}"));
+    String::from_utf8(put.to_vec()).unwrap()
 }
 
 fn refused(value: &str) -> String {
@@ -125,6 +126,7 @@ fn odd_lists_keep_what_they_hold() {
         "[{rolearn: a, username: a},]",
         "[\n  {rolearn: a, username: a},\n]",
         "- rolearn: a\n  username: 012345\n  groups: g\n",
+        "- rolearn: a\n  rolearn: b\n  username: !!str 012\n",
     ] {
         added(value);
     }
@@ -213,7 +215,7 @@ fn an_entry_that_is_there_is_not_added_again() {
         assert_eq!(
             words,
             format!(
-                "cannot add duplicate role ARN \"arn:aws:iam::111122223333:role/Dev\": {PLACE}, line {line} of mapRoles names it already"
+                "cannot add duplicate role ARN \"arn:aws:iam::111122223333:role/Dev\": {PLACE}/mapRoles:{line} names it already"
             )
         );
     }
@@ -243,14 +245,22 @@ fn what_cannot_be_edited_safely_is_refused_with_its_place_and_a_cure() {
         ("- rolearn: a\n---\n- rolearn: b\n", "2:1", "remove the `---`"),
         ("rolearn: a\nusername: a\n", "1:1", "begin each entry with `- `"),
         ("just a text", "1:1", "begin each entry with `- `"),
-        ("- rolearn: a\n  rolearn: b\n", "2:3", "keep one of them"),
         ("- !!map {rolearn: a}\n", "1:3", "remove it"),
         ("{ # none\n}\n", "1:1", "by hand"),
         ("[]\n...\n", "1:1", "by hand"),
         ("---\n...\n", "1:1", "by hand"),
     ] {
         let said = refused(value);
-        assert!(said.starts_with(&format!("{PLACE}:{place}")), "{value:?}: {said}");
+        assert!(said.starts_with(&format!("{PLACE}/mapRoles:{place}")), "{value:?}: {said}");
         assert!(said.contains("mapRoles") && said.contains(words), "{value:?}: {said}");
     }
+}
+
+#[test]
+fn a_list_that_would_be_too_long_for_the_source_is_refused() {
+    let list = |length: usize| "- rolearn: a\n  username: a\n".repeat(length);
+    let said = refused(&list(20_000));
+    assert!(said.contains("too-many-entries: mapRoles: the list has 20001 items"), "{said}");
+    let said = refused(&format!("{}#{}\n", list(1), "x".repeat(1024 * 1024)));
+    assert!(said.contains("too-large: mapRoles: "), "{said}");
 }

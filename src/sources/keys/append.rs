@@ -4,16 +4,18 @@
 //! read again and must say what was there, in the same order, and the new entry; anything else is refused with its
 //! place. Two entries of one principal shadow each other, so the second is refused.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::{Map, Value as Json};
 
 use super::entries::key_of;
+use super::{AwsAuth, KeySettings, aws_auth_of_data, parse_aws_auth};
 use crate::diagnostic::{Diagnostic, Position, Severity};
 use crate::document::render::{Style, item_lines};
-use crate::document::{self, Document, Format, Node, Outline, Shape, Splice, Value};
-use crate::iam::{CanonicalArn, SsoRole};
-use crate::mapping::{EntryList, EntryText};
+use crate::document::{self, Document, Node, Outline, Shape, Splice, Value};
+use crate::iam::{CanonicalArn, Partition, SsoRole};
+use crate::mapping::{Entry, EntryList, EntryText, RolePaths};
 
 /// What stands for nothing, as in the reference: two of a quote, and nothing else but blanks.
 const EMPTY: [&str; 3] = ["``", "\"\"", "''"];
@@ -25,21 +27,21 @@ pub enum AppendError {
     #[error("{}", first(.0))]
     Faults(Vec<Diagnostic>),
     /// It names the principal already.
-    #[error("cannot add duplicate {} \"{principal}\": {place}, line {line} of {} names it already", kind(*list), key_of(*list))]
+    #[error("cannot add duplicate {} \"{principal}\": {place}:{line} names it already", kind(*list))]
     Repeated {
         /// Which list.
         list: EntryList,
         /// The principal as the new entry writes it.
         principal: String,
-        /// File or object.
+        /// Object and key.
         place: String,
         /// Line in the value.
         line: u32,
     },
 }
 
-/// The text of a list with one more entry; `None` is a list that is not there. `place` names the file or object that
-/// holds it.
+/// The text of a list with one more entry; `None` is a list that is not there. `place` names the object that holds it;
+/// the key is put behind it.
 ///
 /// # Errors
 /// [`AppendError`].
@@ -51,7 +53,8 @@ pub fn append_entry(
 ) -> Result<String, AppendError> {
     let wanted = json(list, entry);
     let text = value.unwrap_or_default();
-    let desk = Desk { place, list, text };
+    let named = format!("{place}/{}", key_of(list));
+    let desk = Desk { object: place, place: &named, list, text };
     if text.trim().is_empty() || EMPTY.contains(&text.trim()) {
         let start = text.len().saturating_sub(text.trim_start().len());
         let token = start..start.saturating_add(text.trim().len());
@@ -61,9 +64,9 @@ pub fn append_entry(
     let items = desk.items(&document)?;
     if let Some(earlier) = items.iter().find(|item| names_same(**item, list, entry)) {
         let principal = principal_text(entry);
-        return Err(AppendError::Repeated { list, principal, place: place.to_owned(), line: earlier.at().line });
+        return Err(AppendError::Repeated { list, principal, place: named, line: earlier.at().line });
     }
-    let outline = document::outline(place, text).map_err(|fault| desk.faults(vec![fault]))?;
+    let outline = document::outline(&named, text).map_err(|fault| desk.faults(vec![fault]))?;
     let new = match &outline {
         None => desk.at_end(&wanted),
         Some(root) => {
@@ -79,6 +82,8 @@ pub fn append_entry(
 
 /// The value at work.
 struct Desk<'d> {
+    object: &'d str,
+    /// The object and the key.
     place: &'d str,
     list: EntryList,
     text: &'d str,
@@ -86,7 +91,7 @@ struct Desk<'d> {
 
 impl Desk<'_> {
     fn parse<'t>(&self, text: &'t str) -> Result<Document<'t>, AppendError> {
-        let document = document::parse(self.place, text, Format::Yaml).map_err(|faults| self.faults(faults))?;
+        let document = document::parse_leniently(self.place, text).map_err(|faults| self.faults(faults))?;
         match document.second() {
             None => Ok(document),
             Some(at) => {
@@ -152,7 +157,7 @@ impl Desk<'_> {
         Style::of(self.text, None).newline
     }
 
-    /// The new text, if it says what was there and the new entry, and nothing else.
+    /// The new text, if it says what was there and the new entry, and nothing else, and if the source reads that entry.
     fn checked(&self, new: String, old: &[Node<'_>], wanted: &Json) -> Result<String, AppendError> {
         let is_good = self.parse(&new).ok().and_then(|document| {
             let Value::List(items) = document.root().value() else { return None };
@@ -162,14 +167,39 @@ impl Desk<'_> {
                 items.len() == old.len() && items.iter().zip(old).all(|(new, old)| content(*new) == content(*old));
             (same && added.to_json() == *wanted).then_some(())
         });
-        match is_good {
-            Some(()) => Ok(new),
+        if is_good.is_none() {
+            let at = old.last().map_or(Position { line: 1, column: 1 }, |last| last.at());
+            let what = "an entry cannot be put behind what stands here without changing it".to_owned();
+            return Err(self.fault(at, "cannot-append", what, "begin each entry with `- `, or edit the list by hand"));
+        }
+        let entries = self.as_the_source_reads(&new)?;
+        match entries.last().filter(|entry| json(self.list, &entry.text()) == *wanted) {
+            Some(_) => Ok(new),
             None => {
-                let at = old.last().map_or(Position { line: 1, column: 1 }, |last| last.at());
-                let what = "an entry cannot be put behind what stands here without changing it".to_owned();
-                Err(self.fault(at, "cannot-append", what, "write the list with one `- ` a entry, or edit it by hand"))
+                let what = "the new entry would not be read as it was given".to_owned();
+                Err(self.fault(Position { line: 1, column: 1 }, "cannot-append", what, "edit the list by hand"))
             }
         }
+    }
+
+    /// The entries that are used of a text; bounds are the source's.
+    fn as_the_source_reads(&self, text: &str) -> Result<Vec<Entry>, AppendError> {
+        let data = BTreeMap::from([(key_of(self.list).to_owned(), text.to_owned())]);
+        let settings = KeySettings {
+            partition: Partition::Aws,
+            role_paths: RolePaths::Exact,
+            sso_roles: true,
+            unknown: Severity::Warning,
+        };
+        let AwsAuth { roles, users, .. } = parse_aws_auth(&aws_auth_of_data(&data, self.object), settings);
+        let part = match self.list {
+            EntryList::Roles => roles,
+            EntryList::Users => users,
+        };
+        part.items.ok_or_else(|| {
+            let errors = part.faults.into_iter().filter(|fault| fault.severity == Severity::Error);
+            AppendError::Faults(errors.collect())
+        })
     }
 
     fn fault(&self, at: Position, code: &'static str, what: String, cure: &str) -> AppendError {
