@@ -2,6 +2,7 @@
 //!
 //! Where they cannot be built the tests say so on stderr and pass; with `IAM_BRIDGE_E2E=required` they fail.
 
+mod add;
 mod crd;
 mod fakes;
 mod other_clients;
