@@ -1,13 +1,9 @@
 //! `DynamicFile`: strict ids, all or nothing, deletion, its age, its log.
 
 use std::fs;
-use std::sync::{Arc, Mutex};
 
-use iam_bridge::clock::Clock;
 use iam_bridge::mapping::SourceKind::{DynamicFile, MountedFile};
 use iam_bridge::sources::SourceSettings;
-use iam_bridge::telemetry::log::{Format, Lines};
-use tracing::level_filters::LevelFilter;
 
 use super::sources_stage::{Files, NOW, Stage, dynamic_text, dynamic_text_of, put};
 
@@ -106,28 +102,6 @@ async fn its_age_is_observed_for_every_load_but_the_first_and_never_for_a_stamp_
     put(&stage.files.dynamic(), &dynamic_text("back"));
     stage.until_named("back").await;
     ages("2", "17");
-}
-
-#[tokio::test]
-async fn its_log_counts_entries_and_names_versions_and_tells_no_content() {
-    let log = Arc::new(Mutex::new(Vec::new()));
-    let kept = Arc::clone(&log);
-    let keep = move |line: &[u8]| kept.lock().unwrap().extend_from_slice(line);
-    let _guard = tracing::subscriber::set_default(Lines::new(Format::Text, LevelFilter::TRACE, Clock::system(), keep));
-    let stage = start(&dynamic_text("secret-first")).await;
-    put(&stage.files.dynamic(), &dynamic_text("secret-second"));
-    stage.until_named("secret-second").await;
-    put(&stage.files.dynamic(), "{\"mapRoles\": [{\"username\": \"secret-third\"}]}");
-    stage.until_fault(DynamicFile, "dynamic.json").await;
-    fs::remove_file(stage.files.dynamic()).unwrap();
-    stage.until("nobody", || stage.username().is_none()).await;
-    let text = String::from_utf8(log.lock().unwrap().clone()).unwrap();
-    let loads: Vec<&str> = text.lines().filter(|line| line.contains("mappings loaded")).collect();
-    assert_eq!(loads.len(), 3, "{text}");
-    for (line, words) in loads.iter().zip(["generation=1 sha256=", "generation=2 sha256=", "generation=3 gone"]) {
-        assert!(line.contains(words) && line.contains("entries="), "{line}");
-    }
-    assert!(!text.contains("secret") && !text.contains("role/Dev"), "{text}");
 }
 
 #[tokio::test]

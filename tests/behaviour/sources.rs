@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
 
 use iam_bridge::clock::Clock;
 use iam_bridge::live::Live;
@@ -22,17 +21,8 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::mapping::ask;
+use super::sources_stage::{DEV, HANG, Mounted, config_text as edition, open_below};
 use crate::harness::waiting;
-
-const DEV: &str = "arn:aws:sts::111122223333:assumed-role/Dev/alice";
-const HANG: Duration = Duration::from_secs(60);
-
-/// A config whose every name says `edition`.
-fn edition(edition: &str) -> String {
-    format!(
-        "clusterID: c1\nserver:\n  mapRoles:\n  - rolearn: arn:aws:iam::111122223333:role/Dev\n    username: {edition}\n    groups: [a-{edition}, b-{edition}]\n"
-    )
-}
 
 /// A config file that a source follows.
 struct Followed {
@@ -106,41 +96,12 @@ async fn until<T>(live: &mut Live<T>, wanted: impl Fn() -> bool, what: &str) {
     tokio::time::timeout(HANG, waits).await.unwrap_or_else(|_| panic!("`{what}` did not come"));
 }
 
-/// A folder as kubelet mounts a ConfigMap: `config.yaml` → `..data/config.yaml`, `..data` → the newest version.
-struct Mounted(PathBuf);
-
-impl Mounted {
-    fn path(&self) -> PathBuf {
-        self.0.join("config.yaml")
-    }
-
-    fn swap(&self, version: usize, text: &str) {
-        let folder = self.0.join(format!("..version-{version}"));
-        fs::create_dir(&folder).unwrap();
-        fs::write(folder.join("config.yaml"), text).unwrap();
-        let fresh = self.0.join("..data_tmp");
-        symlink(format!("..version-{version}"), &fresh).unwrap();
-        let old = fs::read_link(self.0.join("..data")).ok();
-        fs::rename(&fresh, self.0.join("..data")).unwrap();
-        if let Some(old) = old {
-            fs::remove_dir_all(self.0.join(old)).unwrap();
-        }
-    }
-}
-
-/// Open files of this process that stand below `folder`; other tests have their own.
-fn open_below(folder: &Path) -> usize {
-    let links = fs::read_dir("/proc/self/fd").unwrap().filter_map(|entry| fs::read_link(entry.unwrap().path()).ok());
-    links.filter(|target| target.starts_with(folder)).count()
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn u6_a_thousand_symlink_swaps_show_no_mixture_and_leak_no_descriptor() {
     let folder = TempDir::new().unwrap();
-    let mounted = Mounted(folder.path().to_owned());
-    mounted.swap(0, &edition("v0"));
-    symlink("..data/config.yaml", mounted.path()).unwrap();
-    let followed = Followed::follow(folder, mounted.path()).await;
+    let path = folder.path().join("config.yaml");
+    let mounted = Mounted::new(&path, &edition("v0"));
+    let followed = Followed::follow(folder, path).await;
     let (done, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let readers: Vec<_> = (0..3)
         .map(|_| {
@@ -173,9 +134,8 @@ async fn u6_a_thousand_symlink_swaps_show_no_mixture_and_leak_no_descriptor() {
     followed.until_good().await;
 }
 
-/// FS-2.
 #[tokio::test]
-async fn every_way_to_change_the_file_is_seen() {
+async fn fs_2_every_way_to_change_the_file_is_seen() {
     let followed = Followed::start(&edition("first")).await;
     followed.rename_over(&edition("renamed"));
     followed.until_named("renamed").await;
@@ -220,9 +180,9 @@ async fn every_way_to_change_the_file_is_seen() {
     fs::remove_dir_all(away).unwrap();
 }
 
-/// FS-1, and a document that has faults.
+/// A document that is whole and has faults, too.
 #[tokio::test]
-async fn a_bad_file_keeps_the_last_good_mappings() {
+async fn fs_1_a_bad_file_keeps_the_last_good_mappings() {
     let followed = Followed::start(&edition("good")).await;
     assert!(!followed.stale());
     let mut edits = 0;
@@ -254,9 +214,9 @@ async fn a_bad_file_keeps_the_last_good_mappings() {
     assert_eq!(edits, 8);
 }
 
-/// FS-1: kinds of files that must not be read, or waited for.
+/// Kinds of files that must not be read, or waited for.
 #[tokio::test]
-async fn what_is_no_file_is_told_and_never_waited_for() {
+async fn fs_1_what_is_no_file_is_told_and_never_waited_for() {
     let followed = Followed::start(&edition("good")).await;
     let path = &followed.path;
     let make_pipe = |path: &Path| assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
@@ -283,7 +243,7 @@ async fn what_is_no_file_is_told_and_never_waited_for() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_missing_at_the_start_makes_the_source_not_ready() {
+async fn fs_1_a_file_that_is_missing_at_the_start_makes_the_source_not_ready() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("config.yaml");
     let followed = Followed::follow(folder, path).await;

@@ -98,12 +98,15 @@ impl Subject {
     }
 }
 
+/// Puts something in the place of a file.
+type Make = Box<dyn Fn(&Path)>;
+
 /// What may stand in the place of a good file, and the words that tell of it.
-fn bad_files(good: &str) -> Vec<(&'static str, Box<dyn Fn(&Path)>)> {
-    let text = |text: String| -> Box<dyn Fn(&Path)> { Box::new(move |path: &Path| put(path, &text)) };
+fn bad_files(good: &str) -> Vec<(&'static str, Make)> {
+    let text = |text: String| -> Make { Box::new(move |path: &Path| put(path, &text)) };
     let half: String = good.chars().take(good.len() / 2).collect();
     // In the place of the file without a moment in which nothing is there.
-    let made = |make: fn(&Path, &Path)| -> Box<dyn Fn(&Path)> {
+    let made = |make: fn(&Path, &Path)| -> Make {
         Box::new(move |path: &Path| {
             let fresh = path.with_extension("bad");
             make(&fresh, path);

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -14,7 +13,9 @@ use notify::event::{AccessKind, EventKind};
 use notify::{Event, RecursiveMode, Watcher as _};
 
 use super::mapping::ask;
-use super::sources_stage::{DEV, Files, HANG, Mounted, Stage, config_text, dynamic_text, kinds_of, modes_text, put};
+use super::sources_stage::{
+    DEV, Files, HANG, Mounted, Stage, config_text, dynamic_text, kinds_of, modes_text, open_below, put,
+};
 use crate::harness::waiting;
 
 const OPS: &str = "arn:aws:sts::111122223333:assumed-role/Ops/olga";
@@ -30,12 +31,6 @@ fn two_callers() -> Files {
         |role: &str| format!(r#"{{"rolearn": "arn:aws:iam::111122223333:role/{role}", "username": "dynamic"}}"#);
     put(&files.dynamic(), &format!(r#"{{"mapRoles": [{}, {}]}}"#, entry("Dev"), entry("Ops")));
     files
-}
-
-/// Open files of this process below `folder`; other tests have their own.
-fn open_below(folder: &Path) -> usize {
-    let links = fs::read_dir("/proc/self/fd").unwrap().filter_map(|entry| fs::read_link(entry.unwrap().path()).ok());
-    links.filter(|target| target.starts_with(folder)).count()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

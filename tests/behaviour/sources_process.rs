@@ -28,6 +28,10 @@ struct Process {
 impl Process {
     /// Starts the binary on config file, dynamic file and backend-mode file, behind what a shell does first.
     fn start(files: Files, before: &str) -> Self {
+        Self::start_at_level(files, before, "info")
+    }
+
+    fn start_at_level(files: Files, before: &str, level: &str) -> Self {
         let keys = format!(
             "  port: 0\n  healthAddress: 127.0.0.1:0\n  stateDir: {0}\n  generateKubeconfig: {0}/kubeconfig.yaml\n\
             \x20 backendMode: [MountedFile]\n  dynamicfilepath: {1}\n  dynamicBackendModePath: {2}\n",
@@ -39,7 +43,7 @@ impl Process {
         let config = files.config();
         let server: [&OsStr; 4] = [binary().as_ref(), "server".as_ref(), "-c".as_ref(), config.as_ref()];
         let mut command = isolated(&files, before, &server);
-        command.env("AWS_EC2_METADATA_DISABLED", "true");
+        command.env("AWS_EC2_METADATA_DISABLED", "true").env("AWS_IAM_AUTHENTICATOR_LOG_VERBOSITY", level);
         let log = files.at("log");
         let server = Server::start(&command, log);
         let address = waiting::until("the address", HANG, || {
@@ -240,6 +244,28 @@ async fn fs_6_a_key_that_others_may_read_is_refused_aloud_and_the_old_pair_serve
     command.args(["server", "-c"]).arg(process.files.config()).env("AWS_EC2_METADATA_DISABLED", "true");
     let said = run(&mut command);
     assert!(said.code == Some(1) && said.stderr.contains("has mode 0644"), "{said:?}");
+}
+
+#[test]
+fn the_log_of_a_dynamic_file_counts_entries_and_names_versions_and_tells_no_content() {
+    let files = good_files();
+    put(&files.dynamic(), &dynamic_text("secret-first"));
+    let process = Process::start_at_level(files, "", "trace");
+    let path = process.files.dynamic();
+    put(&path, &dynamic_text("secret-second"));
+    process.until_logged("generation=2");
+    put(&path, "{\"mapRoles\": [{\"username\": \"secret-third\"}]}");
+    process.until_logged("the last good mappings stay");
+    fs::remove_file(&path).unwrap();
+    process.until_logged("generation=3 gone");
+    let log = process.server.log();
+    let of_the_file = |line: &&str| line.contains("mappings loaded") && line.contains("dynamic.json");
+    let loads: Vec<&str> = log.lines().filter(of_the_file).collect();
+    assert_eq!(loads.len(), 3, "{log}");
+    for (line, words) in loads.into_iter().zip(["generation=1 sha256=", "generation=2 sha256=", "generation=3 gone"]) {
+        assert!(line.contains(words) && line.contains("entries="), "{line}");
+    }
+    assert!(!log.contains("secret") && !log.contains("of-the-dynamic-file"), "{log}");
 }
 
 #[tokio::test]

@@ -180,6 +180,12 @@ fn clear(path: &Path) {
     }
 }
 
+/// Open files of this process below `folder`; other tests have their own.
+pub(crate) fn open_below(folder: &Path) -> usize {
+    let links = fs::read_dir("/proc/self/fd").unwrap().filter_map(|entry| fs::read_link(entry.unwrap().path()).ok());
+    links.filter(|target| target.starts_with(folder)).count()
+}
+
 /// A folder as kubelet mounts a ConfigMap: `NAME` → `..data/NAME`, `..data` → the newest version.
 pub(crate) struct Mounted {
     folder: PathBuf,
