@@ -175,6 +175,14 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_a_reader_fail_but_by_saying_no(start in 0..HEAD.len(), text in ".{0,200}") {
+            let text = format!("{}{text}", HEAD.get(start..).unwrap_or_default());
+            let _ = (Page::parse(&text), error_code(&text));
+        }
+    }
+
     #[test]
     fn of_an_error_only_a_code_is_told() {
         let error = |code: &str| {

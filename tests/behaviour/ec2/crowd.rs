@@ -1,7 +1,9 @@
 //! Many nodes at once: U16.
 
 use std::collections::BTreeSet;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 
 use iam_bridge::aws::{Ec2Names, NodeError};
 use tokio::task::JoinSet;
@@ -125,4 +127,36 @@ async fn u16_at_most_fifty_thousand_names_are_kept() {
     assert_eq!(ground.ec2.calls(), calls, "the newest stay");
     ground.ec2.put(Node { name: "renamed.ec2.internal".to_owned(), ..Node::running(0) });
     assert_eq!(name(&names, instance_id(0)).await, Ok("renamed.ec2.internal".to_owned()), "the oldest went");
+}
+
+/// As one who asks and does nothing more.
+fn begun<'n>(names: &'n Ec2Names, id: &'n str) -> Pin<Box<dyn Future<Output = Result<String, NodeError>> + 'n>> {
+    let mut asking: Pin<Box<dyn Future<Output = _> + 'n>> = Box::pin(names.name(id, ACCOUNT));
+    assert!(asking.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    asking
+}
+
+#[tokio::test]
+async fn who_comes_when_too_many_wait_is_told_so_at_once() {
+    let ground = Ground::open().await;
+    ground.ec2.run(2);
+    let names = ground.names();
+    let (crowded, other) = (instance_id(0), instance_id(1));
+    let waiting: Vec<_> = (0..16_384).map(|_| begun(&names, &crowded)).collect();
+    let answer = names.name(&other, ACCOUNT).await;
+    assert_eq!(answer, Err(NodeError::Unavailable("too many instances are looked up at once".to_owned())));
+    drop(waiting);
+    assert_eq!(name(&names, &other).await, Ok(dns_name(1)));
+}
+
+#[tokio::test]
+async fn an_id_that_nobody_waits_for_any_more_is_not_asked_about() {
+    let ground = Ground::open().await;
+    ground.ec2.run(3);
+    let names = ground.names_with(|settings| (settings.qps, settings.burst) = (1, 1));
+    assert_eq!(name(&names, instance_id(0)).await, Ok(dns_name(0)));
+    let forsaken = instance_id(1);
+    drop(begun(&names, &forsaken));
+    assert_eq!(name(&names, instance_id(2)).await, Ok(dns_name(2)));
+    assert_eq!((ground.ec2.asked(), names.in_flight()), (vec![vec![instance_id(0)], vec![instance_id(2)]], 0));
 }

@@ -130,6 +130,7 @@ async fn ec2_1_without_a_way_to_ec2_or_a_region_nobody_is_named() {
     let without_region = ground.names_with(|settings| settings.region = None);
     let why = trouble(name(&without_region, instance_id(0)).await);
     assert_eq!(why, "no region is known to ask EC2 in; set AWS_REGION");
+    assert_eq!(without_region.in_flight(), 0);
     let odd = ground.names_with(|settings| settings.endpoint = Some("http://a b".to_owned()));
     assert!(trouble(name(&odd, instance_id(0)).await).contains("cannot be signed"));
     assert_eq!(ground.ec2.calls(), 0);

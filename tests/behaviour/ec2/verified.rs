@@ -1,9 +1,13 @@
 //! Who is a node: U16.
 
-use iam_bridge::aws::{NodeError, NodeName};
-use iam_bridge::clock::Clock;
+use std::sync::Arc;
 
-use super::{Ground, name, word};
+use iam_bridge::aws::{Ec2Names, Ec2Settings, NodeError, NodeName};
+use iam_bridge::clock::Clock;
+use iam_bridge::iam::Partition;
+use iam_bridge::live::live;
+
+use super::{Ground, name, trouble, word};
 use crate::harness::aws::ec2::{Manner, Node, dns_name, instance_id};
 use crate::harness::vectors::NOW;
 
@@ -72,6 +76,20 @@ async fn u16_a_node_is_called_in_one_of_three_forms() {
         let unknown = name(&names, instance_id(7)).await;
         assert_eq!(word(unknown), "EC2 knows no such instance", "{form:?}: every form is verified");
     }
+}
+
+#[tokio::test]
+async fn a_region_that_is_learnt_later_is_the_one_asked() {
+    let ground = Ground::open().await;
+    ground.ec2.run(1);
+    let (publisher, region) = live(None);
+    let settings = Ec2Settings { region: None, node_name: NodeName::ResourceName, ..ground.settings() };
+    let (clock, metrics) = (ground.clock.clone(), Arc::clone(&ground.metrics));
+    let names = Ec2Names::new(settings, Partition::Aws, region, clock, metrics);
+    trouble(name(&names, instance_id(0)).await);
+    publisher.publish(Some("ap-south-1".to_owned()));
+    let expected = format!("{}.ap-south-1.compute.internal", instance_id(0));
+    assert_eq!(name(&names, instance_id(0)).await, Ok(expected));
 }
 
 #[tokio::test]
