@@ -83,7 +83,7 @@ struct Reader<'f, 't> {
 
 impl<'t> Reader<'_, 't> {
     fn step(&mut self) -> Result<Option<(Event<'t>, Span)>, Diagnostic> {
-        self.parser.next().transpose().map_err(|error: ScanError| syntax(self.file, &error))
+        self.parser.next().transpose().map_err(|error: ScanError| syntax(self.file, self.text, &error))
     }
 
     fn node(&mut self, event: &Event<'_>, span: &Span) -> Result<Outline, Diagnostic> {

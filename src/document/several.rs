@@ -29,7 +29,7 @@ pub(super) fn parse<'t>(file: &str, text: &'t str) -> Several<'t> {
             Ok(step) => step,
             Err(error) => {
                 several.end = builder.map(|builder| builder.faults).unwrap_or_default();
-                several.end.push(syntax(file, &error));
+                several.end.push(syntax(file, text, &error));
                 break;
             }
         };

@@ -26,7 +26,7 @@ fn read<'t>(mut builder: Builder<'_, 't>) -> Result<Document<'t>, Vec<Diagnostic
             Ok(step) => step,
             // Content behind the first document is not ours to judge, as with the reference.
             Err(_) if documents > 1 => break,
-            Err(error) => return builder.fail(syntax(file, &error)),
+            Err(error) => return builder.fail(syntax(file, text, &error)),
         };
         if let Event::DocumentStart(..) = event {
             documents = documents.saturating_add(1);
@@ -59,11 +59,17 @@ pub(super) fn place(mark: &Marker) -> Position {
 }
 
 /// The parser's fault in our words where we have better ones.
-pub(super) fn syntax(file: &str, error: &ScanError) -> Diagnostic {
-    let at = place(error.marker());
+pub(super) fn syntax(file: &str, text: &str, error: &ScanError) -> Diagnostic {
+    let mut at = place(error.marker());
+    if matches!(error.kind(), ErrorKind::TabInPlainScalar) {
+        at = tab_behind(text, error.marker()).unwrap_or(at);
+    }
     match error.kind() {
         ErrorKind::RecursionLimitExceeded => too_deep(file, at),
-        ErrorKind::TabInBlockIndentation | ErrorKind::TabInIndentation | ErrorKind::TabNotAllowed => {
+        ErrorKind::TabInBlockIndentation
+        | ErrorKind::TabInIndentation
+        | ErrorKind::TabInPlainScalar
+        | ErrorKind::TabNotAllowed => {
             fault(file, at, "yaml-syntax", "a tab stands where YAML indents".to_owned(), "indent with blanks")
         }
         ErrorKind::UnknownAnchor => {
@@ -75,6 +81,15 @@ pub(super) fn syntax(file: &str, error: &ScanError) -> Diagnostic {
             fault(file, at, "yaml-syntax", error.info(), cure)
         }
     }
+}
+
+/// The parser names the place where a scalar begins; the tab indents a later line of it.
+fn tab_behind(text: &str, scalar: &Marker) -> Option<Position> {
+    text.lines().enumerate().skip(scalar.line()).find_map(|(line, content)| {
+        let blanks = content.chars().take_while(|c| *c == ' ').count();
+        let is_tab = content.chars().nth(blanks) == Some('\t');
+        is_tab.then(|| position(line.saturating_add(1), blanks.saturating_add(1)))
+    })
 }
 
 fn too_deep(file: &str, at: Position) -> Diagnostic {

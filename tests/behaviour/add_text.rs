@@ -241,7 +241,7 @@ fn what_cannot_be_edited_safely_is_refused_with_its_place_and_a_cure() {
     for (value, place, words) in [
         ("- rolearn: a\n username: a\n", "2:", "check indentation"),
         ("- rolearn: {{a}}\n", "1:", "quotes"),
-        ("- rolearn: a\n\tusername: a\n", "1:", "check indentation"),
+        ("- rolearn: a\n\tusername: a\n", "2:", "indent with blanks"),
         ("- rolearn: a\n---\n- rolearn: b\n", "2:1", "remove the `---`"),
         ("rolearn: a\nusername: a\n", "1:1", "begin each entry with `- `"),
         ("just a text", "1:1", "begin each entry with `- `"),

@@ -64,6 +64,7 @@ fn yaml_reads_as_it_is_meant() {
         ("a: !!str 1\nb: !foo {}\n", "yaml-tag@1:4 yaml-tag@2:4"),
         ("a: {{SessionName}}\n", "yaml-key@1:5"),
         ("a:\n\tb: 1\n", "yaml-syntax@2:2"),
+        ("- a: b\n  \tc: 1\n", "yaml-syntax@2:3"),
         ("a: *nowhere\n", "yaml-syntax@1:4"),
         ("a: &a [*a]\n", "yaml-alias@1:8"),
         ("a: 1\n---\nb: 2\n", "{a:1}"),
