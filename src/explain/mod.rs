@@ -19,6 +19,7 @@ pub use caller::{Principal, arn_cure, caller};
 pub use explanation::{Caller, Decision, Explanation, Near, Outcome, Rendered, Step, User};
 
 use crate::authenticator::Denial;
+use crate::aws::NodeName;
 use crate::clock::UnixSeconds;
 use crate::iam::VerifiedIdentity;
 use crate::live::Live;
@@ -75,6 +76,25 @@ pub fn refused(denial: &Denial) -> Explanation {
     }
     explanation.refuse(denial, remedy::of_denial(denial));
     explanation
+}
+
+/// Which name stands for `{{EC2PrivateDNSName}}`, as `server.nodeName` has it, for who cannot look it up.
+#[must_use]
+pub const fn node_note(form: NodeName) -> &'static str {
+    match form {
+        NodeName::PrivateDns => {
+            "{{EC2PrivateDNSName}} becomes the private DNS name that EC2 tells of the instance (server.nodeName: privateDns); \
+             the server asks for it, explain does not"
+        }
+        NodeName::ResourceName => {
+            "{{EC2PrivateDNSName}} becomes the instance id and the region's domain (server.nodeName: resourceName), once EC2 \
+             has confirmed the instance; the server asks, explain does not"
+        }
+        NodeName::InstanceId => {
+            "{{EC2PrivateDNSName}} becomes the instance id (server.nodeName: instanceId), once EC2 has confirmed the instance; \
+             the server asks, explain does not"
+        }
+    }
 }
 
 /// The steps of a walk, and the entry that decides.

@@ -34,6 +34,7 @@ mod dynamic_formats;
 mod ec2;
 mod exec_entry;
 mod explain;
+mod explain_live;
 mod get_token;
 mod get_token_aws;
 mod get_token_mfa;

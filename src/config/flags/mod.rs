@@ -110,7 +110,7 @@ pub enum Command {
     Verify(Verify),
     /// Show which mapping a principal or a token gets, and why not another
     #[command(
-        after_help = "Example:\n  iam-bridge explain --config config.yaml arn:aws:sts::111122223333:assumed-role/Dev/alice"
+        after_help = "Example:\n  iam-bridge explain --config config.yaml arn:aws:sts::111122223333:assumed-role/Dev/alice\n  iam-bridge explain --context prod arn:aws:sts::111122223333:assumed-role/Dev/alice"
     )]
     Explain(Box<Explain>),
     /// Find every fault of config files, without a network
@@ -173,9 +173,21 @@ pub struct Explain {
     #[arg(long, value_name = "NAME")]
     pub partition: Option<String>,
 
-    /// Sources of mappings, in the order they are asked [default: those of the config file]
+    /// Sources of mappings, in the order they are asked [default: those of the config file, else EKSConfigMap and CRD]
     #[arg(long, value_name = "MODES", value_delimiter = ',')]
     pub backend_mode: Vec<String>,
+
+    /// Kubeconfig of the cluster whose mappings are read [default: that of the config file]
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+
+    /// Context of the kubeconfig; alone, of that which kubectl would take [default: the current one]
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
+
+    /// URL of the API server, in the place of the kubeconfig's
+    #[arg(long, value_name = "URL")]
+    pub master: Option<String>,
 
     /// How to print it: text or json
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t, hide_possible_values = true)]
