@@ -12,6 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::USER_AGENT;
 use kube::Config;
+use kube::client::ClientBuilder;
 use kube::config::{AuthInfo, Cluster, ExecAuthCluster, ExecInteractiveMode, KubeconfigError, LoadDataError};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
@@ -19,6 +20,7 @@ use tokio::time::timeout;
 use tower::buffer::BufferLayer;
 
 use super::context::{ContextError, KubeconfigFiles};
+use super::token_file::{self, TokenFile};
 use super::transport::{self, Fault};
 use super::watch;
 
@@ -111,7 +113,8 @@ async fn set_up(
             let _turn = turn;
             make()
         });
-        work.await.map_err(|ended| ended.to_string())
+        // kube panics at some texts.
+        work.await.map_err(|_panicked| "its credentials cannot be used".to_owned())
     };
     match timeout(limit, setup).await {
         Ok(Ok(client)) => client,
@@ -146,10 +149,28 @@ fn client(
     config.write_timeout = Some(WRITE_LIMIT);
     config.read_timeout = Some(watch::SILENCE_LIMIT);
     config.reset_reader_on_write = true;
-    let client = kube::client::ClientBuilder::try_from(config);
-    let paced =
-        client.map(|builder| builder.with_layer(&BufferLayer::new(WAITING)).with_layer(&watch::paced()).build());
-    paced.map_err(|error| unusable(why_no_client(&error)))
+    let token_file = token_file(&mut config.auth_info).map_err(unusable)?;
+    let client = ClientBuilder::try_from(config).map_err(|error| unusable(why_no_client(&error)))?;
+    let client = client.with_layer(&BufferLayer::new(WAITING)).with_layer(&token_file::authorized(token_file));
+    Ok(client.with_layer(&watch::paced()).build())
+}
+
+/// Takes over what kube would read by its own rules, where it would.
+fn token_file(user: &mut AuthInfo) -> Result<Option<TokenFile>, String> {
+    let has_password = user.username.is_some() && user.password.is_some();
+    if user.auth_provider.is_some() || has_password {
+        return Ok(None);
+    }
+    if let Some(token) = &user.token {
+        let token = token.expose_secret().trim();
+        token_file::bearer(token)?;
+        user.token = Some(SecretString::from(token));
+        return Ok(None);
+    }
+    let Some(path) = user.token_file.take() else { return Ok(None) };
+    // It goes before a plugin.
+    user.exec = None;
+    TokenFile::open(path.into()).map(Some)
 }
 
 fn of_pod() -> Result<Config, AccessError> {

@@ -18,6 +18,7 @@ mod installed_crd;
 mod lease;
 mod mapping_object;
 mod pace;
+mod token_file;
 mod transport;
 mod watch;
 
