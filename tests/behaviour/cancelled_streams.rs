@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use super::server::wire::eventually;
 use crate::harness::bridge::Bridge;
 
-const PEOPLE: usize = 20;
+/// Few, since callers that were never seen before get few places at STS.
+const PEOPLE: usize = 5;
 const STREAMS: usize = 200;
 /// Of one connection.
 const MOST_STREAMS: usize = 50;
@@ -41,9 +42,7 @@ async fn api_8_of_200_parallel_streams_half_are_cancelled_and_the_work_they_shar
         }
     }
     // Each person is asked about once; who asked first is among those that give up.
-    eprintln!("sent");
     bridge.sts.called(u64::try_from(PEOPLE).unwrap()).await;
-    eprintln!("called");
     let mut kept = Vec::new();
     for (number, stream) in streams.into_iter().enumerate() {
         if (number / PEOPLE).is_multiple_of(2) {
@@ -53,7 +52,6 @@ async fn api_8_of_200_parallel_streams_half_are_cancelled_and_the_work_they_shar
             kept.push(stream);
         }
     }
-    eprintln!("aborted");
     bridge.sts.behave(Behaviour::Honest);
     let mut named = BTreeSet::new();
     for stream in kept {
@@ -62,14 +60,12 @@ async fn api_8_of_200_parallel_streams_half_are_cancelled_and_the_work_they_shar
     assert_eq!(named, sessions.into_iter().collect());
     assert_eq!(bridge.sts.calls(), u64::try_from(PEOPLE).unwrap(), "one call a token");
 
-    eprintln!("answered");
     // Nothing of it is left over, and all of it is known.
     let mut sender = bridge.connect_h2().await;
     for number in 0..PEOPLE {
         username(sender.send_request(review(number)).await.unwrap()).await;
     }
     assert_eq!(bridge.sts.calls(), u64::try_from(PEOPLE).unwrap());
-    eprintln!("again");
     drop(sender);
     let mut probe = bridge.connect().await;
     eventually("nothing in flight, one connection", async || {
@@ -84,5 +80,5 @@ async fn username(answer: Response<hyper::body::Incoming>) -> String {
     assert_eq!(answer.status(), 200);
     let body = answer.into_body().collect().await.unwrap().to_bytes();
     let review: Value = serde_json::from_slice(&body).unwrap();
-    review["status"]["user"]["username"].as_str().unwrap().to_owned()
+    review["status"]["user"]["username"].as_str().unwrap_or_else(|| panic!("{review}")).to_owned()
 }

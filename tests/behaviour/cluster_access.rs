@@ -73,7 +73,10 @@ async fn every_kind_of_credential_of_a_kubeconfig_is_used() {
     for (user, credential) in [
         ("{token: as-it-is}", "authorization: bearer as-it-is\r\n"),
         ("{tokenFile: token}", "authorization: bearer from-a-file\r\n"),
-        ("{exec: {apiVersion: client.authentication.k8s.io/v1, command: ./plugin}}", "authorization: bearer from-a-plugin\r\n"),
+        (
+            "{exec: {apiVersion: client.authentication.k8s.io/v1, command: ./plugin}}",
+            "authorization: bearer from-a-plugin\r\n",
+        ),
         ("{username: jo, password: doe}", "authorization: basic am86zg9l\r\n"),
     ] {
         let ear = Ear::listen().await;
@@ -117,8 +120,14 @@ async fn what_cannot_be_used_is_told_without_a_byte_of_the_credentials() {
     }
     for (user, words) in [
         ("[canary".to_owned(), "kubeconfig"),
-        (format!("{{client-certificate-data: {certificate}, client-key-data: {canary}}}"), "client certificate and key"),
-        (format!("{{client-certificate-data: {certificate}, client-key-data: '!canary'}}"), "client-key-data is not base64"),
+        (
+            format!("{{client-certificate-data: {certificate}, client-key-data: {canary}}}"),
+            "client certificate and key",
+        ),
+        (
+            format!("{{client-certificate-data: {certificate}, client-key-data: '!canary'}}"),
+            "client-key-data is not base64",
+        ),
         (format!("{{client-key-data: {key}}}"), "client key has no certificate"),
         (format!("{{client-certificate-data: {certificate}}}"), "client certificate has no key"),
         ("{client-certificate: absent, client-key: absent}".to_owned(), "client-certificate file"),
