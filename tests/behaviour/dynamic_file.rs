@@ -63,6 +63,21 @@ async fn one_bad_entry_refuses_the_whole_file() {
 }
 
 #[tokio::test]
+async fn half_a_million_entries_are_read_and_one_more_is_refused() {
+    let entries = |count: usize| {
+        let entry = |number| format!(r#"{{"userarn": "arn:aws:iam::111122223333:user/u{number}", "username": "u"}}"#);
+        format!(r#"{{"mapUsers": [{}]}}"#, (0..count).map(entry).collect::<Vec<_>>().join(","))
+    };
+    let stage = start(&entries(500_000)).await;
+    assert_eq!(stage.fault(DynamicFile), None);
+    let last = "arn:aws:iam::111122223333:user/u499999";
+    assert_eq!(stage.username_of(last).as_deref(), Some("u"));
+    put(&stage.files.dynamic(), &entries(500_001));
+    stage.until_fault(DynamicFile, "too-many-entries").await;
+    assert_eq!(stage.username_of(last).as_deref(), Some("u"), "the last good table stays");
+}
+
+#[tokio::test]
 async fn a_strict_file_is_asked_by_user_id() {
     let files = Files::new();
     let text = |id: &str| format!(r#"{{"mapRoles": [{{"userid": "{id}", "username": "by-id"}}]}}"#);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -31,6 +31,15 @@ fn two_callers() -> Files {
         |role: &str| format!(r#"{{"rolearn": "arn:aws:iam::111122223333:role/{role}", "username": "dynamic"}}"#);
     put(&files.dynamic(), &format!(r#"{{"mapRoles": [{}, {}]}}"#, entry("Dev"), entry("Ops")));
     files
+}
+
+fn kubeconfig_text(server: SocketAddr) -> String {
+    format!(
+        "apiVersion: v1\nkind: Config\ncurrent-context: c\n\
+         contexts: [{{name: c, context: {{cluster: c, user: u}}}}]\n\
+         clusters: [{{name: c, cluster: {{server: 'https://{server}'}}}}]\n\
+         users: [{{name: u, user: {{token: t}}}}]\n"
+    )
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -151,13 +160,7 @@ async fn an_api_server_that_hangs_or_is_absent_delays_neither_the_start_nor_the_
         let files = two_callers();
         let kubeconfig = files.at("kubeconfig");
         if let Some(address) = address {
-            let text = format!(
-                "apiVersion: v1\nkind: Config\ncurrent-context: c\n\
-                 contexts: [{{name: c, context: {{cluster: c, user: u}}}}]\n\
-                 clusters: [{{name: c, cluster: {{server: 'https://{address}'}}}}]\n\
-                 users: [{{name: u, user: {{token: t}}}}]\n"
-            );
-            fs::write(&kubeconfig, text).unwrap();
+            fs::write(&kubeconfig, kubeconfig_text(address)).unwrap();
         }
         let settings = SourceSettings {
             backend_modes: vec![EksConfigMap, Crd, MountedFile, DynamicFile],
@@ -177,6 +180,33 @@ async fn an_api_server_that_hangs_or_is_absent_delays_neither_the_start_nor_the_
         stage.until_named("dynamic").await;
         stage.until("ready", || stage.sources.state().now().ready()).await;
     }
+}
+
+/// Sources of a cluster have connections and watches to end, too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sources_that_end_leave_no_task_behind_whatever_they_wait_for() {
+    let hanging = TcpListener::bind("127.0.0.1:0").unwrap();
+    hanging.set_nonblocking(true).unwrap();
+    let files = two_callers();
+    let kubeconfig = files.at("kubeconfig");
+    fs::write(&kubeconfig, kubeconfig_text(hanging.local_addr().unwrap())).unwrap();
+    put(&files.modes(), &modes_text("MountedFile"));
+    let cluster = ClusterAccess { kubeconfig: Some(kubeconfig), ..ClusterAccess::default() };
+    let settings = SourceSettings { cluster, ..files.settings() };
+    let stage = Stage::start(files, &settings).await;
+    let alive = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let before = alive();
+    for _ in 0..5 {
+        put(&stage.files.modes(), &modes_text("EKSConfigMap CRD DynamicFile"));
+        stage.until("they run", || stage.line(Crd).is_some() && stage.line(DynamicFile).is_some()).await;
+        // Both are in the middle of asking.
+        let connected = || waiting::until("a connection", HANG, || hanging.accept().ok());
+        let asked = tokio::task::block_in_place(connected);
+        put(&stage.files.modes(), &modes_text("MountedFile"));
+        stage.until("they run no more", || stage.line(Crd).is_none() && stage.line(DynamicFile).is_none()).await;
+        drop(asked);
+    }
+    tokio::task::block_in_place(|| waiting::until("no task is left", HANG, || (alive() <= before).then_some(())));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use super::mapping::ask;
 
 pub(crate) const DEV: &str = "arn:aws:sts::111122223333:assumed-role/Dev/alice";
-pub(crate) const HANG: Duration = Duration::from_secs(60);
+pub(crate) const HANG: Duration = Duration::from_secs(120);
 /// When the tests' clock begins.
 pub(crate) const NOW: UnixSeconds = UnixSeconds(1_764_000_000);
 
