@@ -17,18 +17,18 @@ use serde::{Deserialize, Deserializer, Serialize};
     category = "all",
     status = "IamIdentityMappingStatus",
     doc = "Maps an AWS IAM role or user to a Kubernetes user and groups.",
-    printcolumn(name = "ARN", type_ = "string", json_path = ".spec.arn"),
-    printcolumn(name = "Username", type_ = "string", json_path = ".spec.username"),
-    printcolumn(name = "Groups", type_ = "string", json_path = ".spec.groups", priority = 1),
-    printcolumn(name = "Until", type_ = "string", json_path = ".spec.notAfter", priority = 1),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+    printcolumn = r#"{"name": "ARN", "type": "string", "jsonPath": ".spec.arn"}"#,
+    printcolumn = r#"{"name": "Username", "type": "string", "jsonPath": ".spec.username"}"#,
+    printcolumn = r#"{"name": "Groups", "type": "string", "jsonPath": ".spec.groups", "priority": 1}"#,
+    printcolumn = r#"{"name": "Until", "type": "string", "jsonPath": ".spec.notAfter", "priority": 1}"#,
+    printcolumn = r#"{"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}"#
 )]
 #[serde(rename_all = "camelCase")]
 pub struct IamIdentityMappingSpec {
     /// ARN of the role or user, without the role's path. Case does not count.
     pub arn: String,
-    /// Name of the Kubernetes user. May hold {{AccountID}}, {{SessionName}}, {{SessionNameRaw}}, {{AccessKeyID}} and
-    /// {{EC2PrivateDNSName}}.
+    /// Name of the Kubernetes user. May hold `{{AccountID}}`, `{{SessionName}}`, `{{SessionNameRaw}}`, `{{AccessKeyID}}`
+    /// and `{{EC2PrivateDNSName}}`.
     pub username: String,
     /// Groups of the Kubernetes user. May hold the placeholders of username.
     #[serde(default, deserialize_with = "null_is_empty")]

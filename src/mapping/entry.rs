@@ -21,7 +21,11 @@ pub struct Origin {
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.place, self.at.line)
+        // An object of the API server has no lines.
+        match self.at.line {
+            0 => f.write_str(&self.place),
+            line => write!(f, "{}:{line}", self.place),
+        }
     }
 }
 
