@@ -1,9 +1,9 @@
 //! Doubts about a file that loads: who could get in, or stay in, that its author may not have meant.
 
 use crate::config::server::Resolved;
-use crate::diagnostic::Severity;
+use crate::diagnostic::{Position, Severity};
 use crate::document::{Faults, Node, Place, Value};
-use crate::mapping::{EntryList, EntryText};
+use crate::mapping::{Entry, EntryList, EntryText, MappedAccount};
 use crate::sources::keys;
 
 /// Shows `see` every entry of both lists that can be read.
@@ -24,26 +24,14 @@ pub(super) fn each_entry<'d>(root: Node<'d>, mut see: impl FnMut(EntryList, Node
     }
 }
 
-/// Reports the doubts.
-pub(super) fn lint(root: Node<'_>, resolved: &Resolved, faults: &mut Faults) {
-    each_entry(root, |_, node, text, place| entry(node, text, place, faults));
+/// Reports the doubts about a server config.
+pub(super) fn config(root: Node<'_>, resolved: &Resolved, faults: &mut Faults) {
+    each_entry(root, |_, node, text, place| entry(text, node.at(), place, faults));
     let server = Place::Key(&Place::Root, "server");
     let of = |key| root.member("server").and_then(|server| server.member(key));
     if let Some(Value::List(items)) = of("mapAccounts").map(Node::value) {
         let place = Place::Key(&server, "mapAccounts");
-        for (number, item) in items.enumerate() {
-            let here = Place::Item(&place, number);
-            let what =
-                "every principal of the account is let in, under its ARN, by whoever administers its IAM".to_owned();
-            faults.add(
-                Severity::Note,
-                item.at(),
-                &here,
-                "whole-account",
-                what,
-                "map roles one by one where that is too wide",
-            );
-        }
+        items.enumerate().for_each(|(number, item)| whole_account(item.at(), &Place::Item(&place, number), faults));
     }
     if let Some(Value::List(items)) = of("deny").map(Node::value) {
         let place = Place::Key(&server, "deny");
@@ -71,12 +59,29 @@ pub(super) fn lint(root: Node<'_>, resolved: &Resolved, faults: &mut Faults) {
     }
 }
 
-fn entry(node: Node<'_>, text: &EntryText, place: &Place<'_>, faults: &mut Faults) {
+/// Reports the doubts about the good entries and accounts of another file.
+pub(super) fn mappings(lists: &[&[Entry]], accounts: &[MappedAccount], faults: &mut Faults) {
+    for each in lists.iter().copied().flatten() {
+        let place = Place::Key(&Place::Root, keys::key_of(each.list()));
+        entry(&each.text(), each.origin().at, &place, faults);
+    }
+    for account in accounts {
+        whole_account(account.origin.at, &Place::Key(&Place::Root, "mapAccounts"), faults);
+    }
+}
+
+/// Reports the doubts about one entry.
+pub(super) fn entry(text: &EntryText, at: Position, place: &Place<'_>, faults: &mut Faults) {
     let pinned = text.user_id.is_some();
     if !pinned && text.user_arn.is_none() && text.groups.iter().any(|group| group == "system:masters") {
         let what =
             "the entry is not pinned: whoever deletes and makes the role again under its name gets in".to_owned();
         let cure = "add `userid:` with the role's unique id (AROA…)";
-        faults.add(Severity::Note, node.at(), place, "unpinned-admin", what, cure);
+        faults.add(Severity::Note, at, place, "unpinned-admin", what, cure);
     }
+}
+
+fn whole_account(at: Position, place: &Place<'_>, faults: &mut Faults) {
+    let what = "every principal of the account is let in, under its ARN, by whoever administers its IAM".to_owned();
+    faults.add(Severity::Note, at, place, "whole-account", what, "map roles one by one where that is too wide");
 }

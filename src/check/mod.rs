@@ -1,175 +1,246 @@
-//! Every fault of config files, found without a network by the parsers the server starts with.
+//! Every fault of the files that decide who gets in, found without a network by the parsers the server starts with.
 //!
-//! [`check`] judges a server config as `server` would: what would stop the start is an error here, and an unknown key
-//! is one too. On top come doubts of security (`lint`) and, where asked, what behaves differently from
-//! aws-iam-authenticator for this very file (`compat`). Files of other formats are told, not judged.
+//! What a file is, is told by its content: a server config, the ConfigMap `aws-auth` or its data, a dynamic file, a
+//! backend-mode file, `IAMIdentityMappings` and their definition; one YAML file may hold several. Of a server config,
+//! what would stop the start is an error, and an unknown key is one too. On top come doubts of security (`lint`) and,
+//! where asked, what behaves differently from aws-iam-authenticator for this very file (`compat`).
+//!
+//! ```text
+//! paths ─files─▶ FileText ─document─▶ trees ─kind─┬─▶ config_file ┐
+//!         └─ neighbours: the server configs ──────┼─▶ mappings    ├─▶ faults, tables ─▶ report
+//!            of the run, for what they settle     └─▶ objects     ┘
+//! ```
 
 mod compat;
+mod config_file;
+mod files;
+mod kind;
 mod lint;
+mod mappings;
+mod neighbours;
+mod objects;
 mod report;
+mod table;
 
-use std::fs;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 pub use report::{failed, render_json, render_text};
+pub use table::{Row, Table};
 
 use crate::config::env::Env;
 use crate::config::flags;
-use crate::config::server::resolve;
-use crate::diagnostic::{Diagnostic, Severity};
-use crate::document::{self, Document, Faults, Place, Value};
-use crate::mapping::SourceKind;
-use crate::sources::{FileText, is_available};
-
-/// Levels of directories that are searched.
-const MAX_LEVELS: usize = 16;
+use crate::diagnostic::{Diagnostic, Position, Severity};
+use crate::document::{self, Node, Value};
+use crate::sources::FileText;
+use kind::{Kind, kind_of, kind_of_item, looks_like_config};
+use neighbours::Neighbours;
+use objects::Mappings;
 
 /// How files are checked.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Also list what behaves differently from the reference.
     pub compat: bool,
+    /// Judge dynamic files as with `server.dynamicfileUserIDStrict`, where no server config of the run says.
+    pub user_id_strict: bool,
     /// What the server would be given besides: `--cluster-id`, `--feature-gates`.
     pub global: flags::Global,
     /// The environment the server would run in.
     pub env: Env,
 }
 
-/// Checks files, and the .yaml, .yml and .json files of directories, in the order given. Faults of a file stand in its
-/// order; no path at all checks the file of `--config`.
+/// What was found.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Checked {
+    /// Faults in the order of the files, and of each file's lines.
+    pub faults: Vec<Diagnostic>,
+    /// Who becomes whom, for each file of a source that can be used.
+    pub tables: Vec<Table>,
+}
+
+/// Checks files, and the .yaml, .yml and .json files of directories, in the order given; no path at all checks the file
+/// of `--config`.
 #[must_use]
-pub fn check(paths: &[PathBuf], options: &Options) -> Vec<Diagnostic> {
-    let from_flag = options.global.config.as_slice();
-    let paths = if paths.is_empty() { from_flag } else { paths };
-    let mut found = Vec::new();
+pub fn check(paths: &[PathBuf], options: &Options) -> Checked {
+    let paths = if paths.is_empty() { options.global.config.as_slice() } else { paths };
+    let mut checked = Checked::default();
     if paths.is_empty() {
         let cure = "name a file or directory, or give --config";
-        found.push(whole(None, Severity::Error, "no-files", "there is nothing to check".to_owned(), cure));
+        checked.faults.push(whole(None, Severity::Error, "no-files", "there is nothing to check".to_owned(), cure));
     }
-    for path in paths {
-        if !path.is_dir() {
-            found.extend(check_file(path, Severity::Error, options));
-            continue;
+    let found = files::find(paths);
+    let named: Vec<&Path> =
+        found.iter().filter_map(|found| found.as_ref().ok()).map(|file| file.path.as_path()).collect();
+    let neighbours = Neighbours::of(&named, options);
+    for found in &found {
+        match found {
+            Ok(file) => match FileText::load(&file.path) {
+                Ok(text) => checked.add(judge(&text, file.is_named, options, &neighbours)),
+                Err(fault) => checked.faults.push(fault),
+            },
+            Err(fault) => checked.faults.push(fault.clone()),
         }
-        let mut files = Vec::new();
-        if let Err(fault) = files_below(path, 0, &mut files) {
-            found.push(fault);
-        }
-        if files.is_empty() {
-            let what = "the directory has no .yaml, .yml or .json file".to_owned();
-            found.push(whole(Some(path), Severity::Error, "no-files", what, "name another"));
-        }
-        // Beside a server config other files may stand.
-        files.iter().for_each(|file| found.extend(check_file(file, Severity::Warning, options)));
     }
-    found
+    checked
 }
 
-/// Files of our types, by name; names that begin with a dot, and links to directories, are passed over.
-fn files_below(directory: &Path, level: usize, files: &mut Vec<PathBuf>) -> Result<(), Diagnostic> {
-    let unreadable = |error: std::io::Error| {
-        let what = format!("the directory cannot be read: {error}");
-        whole(Some(directory), Severity::Error, "unreadable-file", what, "check its path and permissions")
-    };
-    let mut entries: Vec<PathBuf> = Vec::new();
-    for entry in fs::read_dir(directory).map_err(unreadable)? {
-        entries.push(entry.map_err(unreadable)?.path());
-    }
-    entries.sort();
-    let hidden = |path: &Path| path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
-    for path in entries.into_iter().filter(|path| !hidden(path)) {
-        if path.is_dir() {
-            if level < MAX_LEVELS && !path.is_symlink() {
-                files_below(&path, level.saturating_add(1), files)?;
-            }
-        } else if crate::sources::format_of(&path).is_ok() {
-            files.push(path);
-        }
-    }
-    Ok(())
-}
-
-fn check_file(path: &Path, other_format: Severity, options: &Options) -> Vec<Diagnostic> {
-    match FileText::load(path) {
-        Ok(file) => check_text(&file, other_format, options),
-        Err(fault) => vec![fault],
-    }
-}
-
-/// Checks one file that is read already; one of another format is a fault of severity `other_format`.
+/// Checks one file that is read already. Nothing of ours in it is an error if a person `named` it.
 #[must_use]
-pub fn check_text(file: &FileText, other_format: Severity, options: &Options) -> Vec<Diagnostic> {
+pub fn check_text(file: &FileText, named: bool, options: &Options) -> Checked {
+    judge(file, named, options, &Neighbours::default())
+}
+
+impl Checked {
+    fn add(&mut self, other: Self) {
+        self.faults.extend(other.faults);
+        self.tables.extend(other.tables);
+    }
+}
+
+fn judge(file: &FileText, named: bool, options: &Options, neighbours: &Neighbours) -> Checked {
     let text = match document::utf8(&file.name, &file.bytes) {
         Ok(text) => text,
-        Err(fault) => return vec![fault],
+        Err(fault) => return Checked { faults: vec![fault], tables: Vec::new() },
     };
-    let document = match document::parse(&file.name, text, file.format) {
-        Ok(document) => document,
-        Err(faults) => return faults,
-    };
-    if let Some(format) = other_format_of(&document) {
-        let what = format!("this is {format}; this version checks server configs only");
-        return vec![whole(Some(Path::new(&*file.name)), other_format, "other-format", what, "")];
-    }
-    let typed = flags::Server { strict_config: Some(true), ..flags::Server::default() };
-    let global = flags::Global { config: Some(PathBuf::from(&*file.name)), ..options.global.clone() };
-    let mut faults = Faults::new(Arc::clone(&file.name));
-    let mut found = match resolve(Some(file), &global, &typed, &options.env) {
-        Ok(resolved) => {
-            judge_modes(&resolved.settings.sources.backend_modes, &document, &mut faults);
-            lint::lint(document.root(), &resolved, &mut faults);
-            if options.compat {
-                compat::compat(document.root(), &resolved, &mut faults);
-            }
-            resolved.warnings
+    let sheet = Sheet { file, text, named, options, neighbours };
+    let several = document::parse_all(&file.name, text, file.format);
+    let mut found = Found::default();
+    for (number, (document, faults)) in several.documents.iter().enumerate() {
+        let root = document.root();
+        let kind = kind_of(root);
+        let passes = sheet.passes(kind, root);
+        if passes || faults.is_empty() || (is_whole(faults) && !matches!(kind, Kind::ServerConfig)) {
+            sheet.judge(number, kind, root, &mut found);
         }
-        Err(faults) => faults,
-    };
-    found.extend(faults.into_list());
-    found.sort_by_key(|fault| fault.at);
-    found
+        let places = std::mem::take(&mut found.passed_places);
+        // What is wrong with another's object is the other's business.
+        let is_ours = |fault: &&Diagnostic| !passes && !stands_in(&places, fault.at);
+        let ours: Vec<Diagnostic> = faults.iter().filter(is_ours).cloned().collect();
+        found.ours |= !ours.is_empty();
+        found.faults.extend(ours);
+    }
+    if several.documents.is_empty() && several.end.is_empty() {
+        config_file::judge(&sheet, &mut found);
+    }
+    found.faults.extend(several.end);
+    sheet.conclude(found)
 }
 
-/// What the start would refuse although the file is good.
-fn judge_modes(modes: &[SourceKind], document: &Document<'_>, faults: &mut Faults) {
-    let server = Place::Key(&Place::Root, "server");
-    let root = document.root();
-    let of = |key| root.member("server").and_then(|server| server.member(key));
-    for mode in modes.iter().filter(|mode| !is_available(**mode)) {
-        let at = of("backendMode").unwrap_or(root).at();
-        let what = format!("backend mode {mode} is not available in this version, and the server will not start");
-        faults.error(
-            at,
-            &Place::Key(&server, "backendMode"),
-            "not-available",
-            what,
-            "use MountedFile, EKSConfigMap, CRD or DynamicFile",
-        );
+/// Whether a document with these faults was read to its end all the same. The server's own parsers, which read a file
+/// anew, tell them for themselves.
+fn is_whole(faults: &[Diagnostic]) -> bool {
+    faults.iter().all(|fault| matches!(fault.code, "duplicate-key" | "yaml-tag"))
+}
+
+/// One file, and what its judgement depends on.
+struct Sheet<'s> {
+    file: &'s FileText,
+    text: &'s str,
+    /// Whether a person named it, and did not only name a directory.
+    named: bool,
+    options: &'s Options,
+    neighbours: &'s Neighbours,
+}
+
+/// What is found in one file.
+#[derive(Default)]
+struct Found {
+    faults: Vec<Diagnostic>,
+    tables: Vec<Table>,
+    mappings: Mappings,
+    /// Whether anything in the file is ours.
+    ours: bool,
+    /// Where the first `aws-auth` stands.
+    aws_auth: Option<Position>,
+    /// Objects of other kinds: the first of each kind, and how many.
+    passed: BTreeMap<String, (Position, usize)>,
+    /// From where to where they stand in the lists of one document.
+    passed_places: Vec<(Position, Option<Position>)>,
+}
+
+impl Sheet<'_> {
+    fn judge(&self, number: usize, kind: Kind<'_>, node: Node<'_>, found: &mut Found) {
+        match kind {
+            Kind::List(items, of) => {
+                let Value::List(items) = items.value() else { return };
+                let mut items = items.peekable();
+                while let Some(item) = items.next() {
+                    let kind = kind_of_item(item, of);
+                    if self.passes(kind, item) {
+                        found.passed_places.push((item.at(), items.peek().map(|next| next.at())));
+                    }
+                    self.judge(number, kind, item, found);
+                }
+                return;
+            }
+            kind if self.passes(kind, node) => {
+                return found.pass(if let Kind::Object(other) = kind { other } else { "" }, node.at());
+            }
+            Kind::Object(_) => {}
+            Kind::AwsAuth => mappings::aws_auth(self, node, found),
+            Kind::BackendModeFile => mappings::backend_mode_file(self, node, found),
+            Kind::Definition => objects::definition(self, node, found),
+            Kind::DynamicFile => mappings::dynamic_file(self, node, found),
+            Kind::IamIdentityMapping => objects::mapping(self, node, found),
+            Kind::ServerConfig if number == 0 => config_file::judge(self, found),
+            Kind::ServerConfig => {
+                let what = "a server config stands behind another document, and the server reads the first alone";
+                let cure = "give it a file of its own";
+                found.faults.push(self.fault(Severity::Error, node.at(), "second-document", what.to_owned(), cure));
+            }
+        }
+        found.ours = true;
+    }
+
+    /// Whether it is none of ours. Of what stands in a directory, much is no config of a server.
+    fn passes(&self, kind: Kind<'_>, node: Node<'_>) -> bool {
+        match kind {
+            Kind::Object(_) => true,
+            Kind::ServerConfig => !self.named && !looks_like_config(node),
+            _ => false,
+        }
+    }
+
+    /// A fault of no key.
+    fn fault(&self, severity: Severity, at: Position, code: &'static str, what: String, cure: &str) -> Diagnostic {
+        Diagnostic::keyless(severity, code, Some(self.file.name.as_ref().into()), Some(at), what, cure)
+    }
+
+    fn conclude(&self, mut found: Found) -> Checked {
+        objects::conclude(self, &mut found);
+        let severity = if self.named && !found.ours { Severity::Error } else { Severity::Note };
+        let cure = match severity {
+            Severity::Error => {
+                "name a server config, an aws-auth, a dynamic or backend-mode file, or IAMIdentityMappings"
+            }
+            Severity::Warning | Severity::Note => "",
+        };
+        for (kind, (at, count)) in &found.passed {
+            let what = match (kind.as_str(), count) {
+                ("", _) => "nothing here is known, and it is passed over".to_owned(),
+                ("Config", _) => "a kubeconfig is passed over".to_owned(),
+                (kind, 1) => format!("an object of kind `{kind}` is passed over"),
+                (kind, count) => format!("{count} objects of kind `{kind}` are passed over"),
+            };
+            found.faults.push(self.fault(severity, *at, "other-format", what, cure));
+        }
+        found.faults.sort_by_key(|fault| fault.at);
+        Checked { faults: found.faults, tables: found.tables }
     }
 }
 
-/// What a file is that is no server config; `None` when it is one, or could be meant as one.
-fn other_format_of(document: &Document<'_>) -> Option<String> {
-    let root = document.root();
-    let kind = root.member("kind").and_then(|kind| kind.scalar());
-    if let (Some(kind), Some(_)) = (kind, root.member("apiVersion")) {
-        return Some(format!("a Kubernetes object of kind {}", kind.text));
+impl Found {
+    fn pass(&mut self, kind: &str, at: Position) {
+        let (_, count) = self.passed.entry(kind.to_owned()).or_insert((at, 0));
+        *count = count.saturating_add(1);
     }
-    if root.member("server").is_some() || root.member("clusterID").is_some() {
-        return None;
-    }
-    let any = |keys: &[&str]| keys.iter().any(|key| root.member(key).is_some());
-    let written_out = |key| root.member(key).is_some_and(|value| matches!(value.value(), Value::Scalar(_)));
-    if ["mapRoles", "mapUsers", "mapAccounts"].into_iter().any(written_out) {
-        Some("the data of an aws-auth ConfigMap".to_owned())
-    } else if any(&["mapRoles", "mapUsers", "mapAccounts", "LastUpdatedDateTime"]) {
-        Some("a dynamic file (in a server config these keys stand under `server`)".to_owned())
-    } else if any(&["clusters", "contexts", "users"]) {
-        Some("a kubeconfig".to_owned())
-    } else {
-        None
-    }
+}
+
+/// Whether a fault stands in one of these places.
+fn stands_in(places: &[(Position, Option<Position>)], at: Option<Position>) -> bool {
+    let Some(at) = at else { return false };
+    places.iter().any(|(from, to)| at >= *from && to.is_none_or(|to| at < to))
 }
 
 fn whole(path: Option<&Path>, severity: Severity, code: &'static str, what: String, cure: &str) -> Diagnostic {

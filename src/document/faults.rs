@@ -121,7 +121,8 @@ pub fn cure_for_unknown(keys: &[&'static str], key: &str) -> String {
 }
 
 /// The known key that `key` was probably meant to be: at most a third of it differs.
-fn nearest(keys: &[&'static str], key: &str) -> Option<&'static str> {
+#[must_use]
+pub fn nearest(keys: &[&'static str], key: &str) -> Option<&'static str> {
     let lower = key.to_ascii_lowercase();
     let most = key.len().div_ceil(3).min(4);
     keys.iter()

@@ -20,7 +20,7 @@ mod tape;
 mod to_json;
 mod yaml;
 
-pub use faults::{Faults, Place, cure_for_unknown, known};
+pub use faults::{Faults, Place, cure_for_unknown, known, nearest};
 pub use outline::{Outline, OutlineMember, Shape, outline};
 pub use scalar::{Plain, Scalar};
 pub use several::Several;

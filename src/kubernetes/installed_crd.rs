@@ -37,10 +37,12 @@ pub async fn dropped_keys(client: &kube::Client) -> Result<Option<Vec<&'static s
     };
     let document: OpenApi = serde_json::from_str(&text).map_err(kube::Error::SerdeError)?;
     let kind = document.components.schemas.iter().find(|(name, _)| name.ends_with(".IAMIdentityMapping"));
-    Ok(kind.and_then(|(_, schema)| schema.pointer("/properties/spec")).map(lacking))
+    Ok(kind.and_then(|(_, schema)| schema.pointer("/properties/spec")).map(dropped_by))
 }
 
-fn lacking(spec: &Value) -> Vec<&'static str> {
+/// The keys that a schema of `spec` does not have, and the API server so drops.
+#[must_use]
+pub fn dropped_by(spec: &Value) -> Vec<&'static str> {
     let keeps_unknown = spec.get("x-kubernetes-preserve-unknown-fields").is_some_and(|keeps| *keeps == true);
     let keeps = |key: &str| keeps_unknown || spec.pointer(&format!("/properties/{key}")).is_some();
     OUR_KEYS.into_iter().filter(|key| !keeps(key)).collect()

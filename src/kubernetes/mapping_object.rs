@@ -30,7 +30,7 @@ pub struct MappingObject {
 struct Spec {
     /// What stands there instead of a map.
     odd: Option<&'static str>,
-    members: [Option<Value>; MEMBERS.len()],
+    members: [Option<Value>; SPEC_KEYS.len()],
 }
 
 #[derive(Clone, Debug, Default)]
@@ -49,7 +49,8 @@ pub struct SpecFault {
     pub wrong: bool,
 }
 
-const MEMBERS: [&str; 7] = ["arn", "username", "groups", "userid", "notBefore", "notAfter", "reason"];
+/// Keys of `spec`; case counts.
+pub const SPEC_KEYS: [&str; 7] = ["arn", "username", "groups", "userid", "notBefore", "notAfter", "reason"];
 
 impl MappingObject {
     /// `metadata.name`; empty if the API server sent none.
@@ -171,7 +172,7 @@ const fn kind(value: &Value) -> &'static str {
 impl<'de> Deserialize<'de> for Spec {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(match Value::deserialize(deserializer)? {
-            Value::Object(mut members) => Self { odd: None, members: MEMBERS.map(|key| members.remove(key)) },
+            Value::Object(mut members) => Self { odd: None, members: SPEC_KEYS.map(|key| members.remove(key)) },
             Value::Null => Self::default(),
             other => Self { odd: Some(kind(&other)), ..Self::default() },
         })

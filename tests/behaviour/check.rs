@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use iam_bridge::check::{self, Options};
+use iam_bridge::check::{self, Checked, Options};
 use iam_bridge::config::flags::Global;
 use iam_bridge::diagnostic::{Diagnostic, Severity};
 use proptest::prelude::*;
@@ -11,14 +11,19 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// A folder with one file, checked.
-fn checked(name: &str, text: &str, options: &Options) -> Vec<Diagnostic> {
+pub(super) fn judged(name: &str, text: &str, options: &Options) -> Checked {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join(name);
     fs::write(&path, text).unwrap();
     check::check(&[path], options)
 }
 
-fn codes(found: &[Diagnostic]) -> Vec<(&'static str, Severity, Option<u32>)> {
+/// Its faults.
+pub(super) fn checked(name: &str, text: &str, options: &Options) -> Vec<Diagnostic> {
+    judged(name, text, options).faults
+}
+
+pub(super) fn codes(found: &[Diagnostic]) -> Vec<(&'static str, Severity, Option<u32>)> {
     found.iter().map(|fault| (fault.code, fault.severity, fault.at.map(|at| at.line))).collect()
 }
 
@@ -28,37 +33,49 @@ const GOOD: &str = "clusterID: prod.example.com\nserver:\n  mapRoles:\n  - rolea
 fn a_good_file_has_no_fault_and_a_bad_one_all_of_its_own() {
     assert_eq!(checked("c.yaml", GOOD, &Options::default()), []);
     let bad = format!("{GOOD}    usrid: AROAX\n  prot: 1\n  webIdentity: {{}}\n");
-    let found = checked("c.yaml", &bad, &Options::default());
+    let report = judged("c.yaml", &bad, &Options::default());
+    let found = &report.faults;
     assert_eq!(
-        codes(&found),
+        codes(found),
         [
             ("misspelt-guard", Severity::Error, Some(7)),
             ("unknown-key", Severity::Error, Some(8)),
             ("not-available", Severity::Error, Some(9))
         ]
     );
-    assert!(check::failed(&found));
-    let text = check::render_text(&found);
+    assert!(check::failed(&report));
+    let text = check::render_text(&report);
     assert!(
         text.contains("/c.yaml:8:3: unknown-key: server.prot: the key `prot` is not known; did you mean `port`?\n"),
         "{text}"
     );
     assert!(text.ends_with("3 errors, 0 warnings, 0 notes\n"), "{text}");
-    let json: Value = serde_json::from_str(&check::render_json(&found).unwrap()).unwrap();
+    let json: Value = serde_json::from_str(&check::render_json(&report).unwrap()).unwrap();
     assert_eq!((json["errors"].as_u64(), json["faults"][1]["at"]["column"].as_u64()), (Some(3), Some(3)));
     assert_eq!(json["faults"][1]["severity"], "error");
+    assert!(json.get("tables").is_none(), "a server config has none: {json}");
 }
 
+/// Every file of `config/`, alone and as a folder.
 #[test]
 fn the_shipped_examples_pass() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
-    for name in ["complete.yaml", "minimal.yaml"] {
-        assert_eq!(check::check(&[folder.join(name)], &Options::default()), [], "{name}");
+    let mut seen = 0;
+    for file in fs::read_dir(&folder).unwrap() {
+        let path = file.unwrap().path();
+        let found = check::check(std::slice::from_ref(&path), &Options::default()).faults;
+        match path.file_name().and_then(|name| name.to_str()).unwrap() {
+            "kubeconfig-exec.yaml" => assert_eq!(codes(&found), [("other-format", Severity::Error, Some(3))]),
+            name => assert_eq!(found, [], "{name}"),
+        }
+        seen += 1;
     }
+    assert!(seen >= 6, "{seen} files");
     // As a folder the kubeconfig beside them is told, and fails nothing.
-    let found = check::check(&[folder], &Options::default());
-    assert!(!check::failed(&found), "{found:?}");
-    assert_eq!(codes(&found), [("other-format", Severity::Warning, None)]);
+    let report = check::check(&[folder], &Options::default());
+    assert_eq!(codes(&report.faults), [("other-format", Severity::Note, Some(3))]);
+    let tables: Vec<&str> = report.tables.iter().map(|table| table.source.as_str()).collect();
+    assert_eq!(tables, ["EKSConfigMap", "DynamicFile", "CRD"]);
 }
 
 #[test]
@@ -67,19 +84,6 @@ fn what_the_server_would_be_given_besides_counts() {
     assert_eq!(codes(&checked("c.yaml", text, &Options::default())), [("bad-cluster-id", Severity::Error, None)]);
     let global = Global { cluster_id: Some("prod.example.com".to_owned()), ..Global::default() };
     assert_eq!(checked("c.yaml", text, &Options { global, ..Options::default() }), []);
-}
-
-#[test]
-fn files_of_other_formats_are_told_and_not_judged() {
-    for (name, text, word) in [
-        ("a.yaml", "apiVersion: v1\nkind: ConfigMap\ndata: {}\n", "kind ConfigMap"),
-        ("a.yaml", "mapRoles: |\n  - rolearn: x\n", "aws-auth"),
-        ("a.json", "{\"LastUpdatedDateTime\": \"1\", \"mapRoles\": []}", "dynamic file"),
-    ] {
-        let found = checked(name, text, &Options::default());
-        assert_eq!(codes(&found), [("other-format", Severity::Error, None)], "{text}");
-        assert!(found[0].what.contains(word) && found[0].what.contains("server configs only"), "{}", found[0]);
-    }
 }
 
 #[test]
@@ -92,10 +96,10 @@ fn paths_may_be_files_folders_and_wrong() {
     fs::write(folder.path().join("a.json"), "{").unwrap();
     fs::write(folder.path().join("notes.txt"), "not ours").unwrap();
     let paths: Vec<PathBuf> = vec![folder.path().into(), "/nowhere.yaml".into(), "/etc/passwd".into()];
-    let found = check::check(&paths, &Options::default());
+    let found = check::check(&paths, &Options::default()).faults;
     let all: Vec<&str> = found.iter().map(|fault| fault.code).collect();
     assert_eq!(all, ["json-syntax", "yaml-syntax", "unreadable-file", "unsupported-format"]);
-    assert_eq!(check::check(&[], &Options::default())[0].code, "no-files");
+    assert_eq!(check::check(&[], &Options::default()).faults[0].code, "no-files");
 }
 
 #[test]
@@ -120,7 +124,7 @@ server:
   - accessKeyID: ASIAEXAMPLEEXAMPLE12
 ";
     let found = checked("c.yaml", text, &Options::default());
-    assert!(!check::failed(&found), "{found:?}");
+    assert!(found.iter().all(|fault| fault.severity != Severity::Error), "{found:?}");
     for code in [
         "plain-cluster-id",
         "free-username",
@@ -161,9 +165,14 @@ server:
     username: system:serviceaccount:a:b
   mapAccounts: ['111122223333']
   deny: [{account: '444455556666'}]
+  backendMode: [MountedFile, EKSConfigMap, CRD]
+  dynamicBackendModePath: /modes.json
+  nodeName: instanceId
+  ec2: {instanceProfiles: [node]}
+  ec2DescribeInstancesQps: 3
 ";
     let found = checked("c.yaml", text, &options);
-    assert!(!check::failed(&found), "{found:?}");
+    assert!(found.iter().all(|fault| fault.severity != Severity::Error), "{found:?}");
     let told: Vec<(&str, u32)> = found
         .iter()
         .filter(|fault| fault.code.starts_with("compat-"))
@@ -184,6 +193,12 @@ server:
         ("compat-reserved-name", 17),
         ("compat-accounts", 18),
         ("compat-our-key", 19),
+        ("compat-broken-document", 20),
+        ("compat-crd-index", 20),
+        ("compat-backend-mode", 21),
+        ("compat-our-key", 22),
+        ("compat-our-key", 23),
+        ("compat-ec2-rate", 24),
     ] {
         assert!(told.contains(&expected), "{expected:?} is not among {told:?}");
     }
@@ -201,10 +216,11 @@ proptest! {
     #[test]
     fn check_and_server_agree(lines in proptest::collection::vec(line(), 0..12)) {
         let text = format!("clusterID: c\nserver:\n{}", lines.concat());
-        let found = checked("c.yaml", &text, &Options::default());
+        let report = judged("c.yaml", &text, &Options::default());
+        let found = &report.faults;
         let refused = super::config::load("c.yaml", &text, &["--strict-config"]).is_err();
         let only_here = found.iter().any(|fault| fault.code == "not-available" && fault.what.contains("will not start"));
-        prop_assert_eq!(check::failed(&found), refused || only_here, "{:?}", found);
+        prop_assert_eq!(check::failed(&report), refused || only_here, "{:?}", found);
     }
 }
 

@@ -12,6 +12,8 @@ mod backend_mode;
 mod cancelled_streams;
 mod certificate;
 mod check;
+mod check_mappings;
+mod check_objects;
 mod cli;
 mod cli_live;
 mod cluster_access;

@@ -244,7 +244,7 @@ fn the_manifests_config_is_faultless() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("config.yaml");
     std::fs::write(&file, map["data"]["config.yaml"].as_str().unwrap()).unwrap();
-    let found = check(&[file], &Options::default());
+    let found = check(&[file], &Options::default()).faults;
     assert!(found.is_empty(), "{found:#?}");
 }
 

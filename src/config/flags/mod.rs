@@ -113,8 +113,10 @@ pub enum Command {
         after_help = "Example:\n  iam-bridge explain --config config.yaml arn:aws:sts::111122223333:assumed-role/Dev/alice\n  iam-bridge explain --context prod arn:aws:sts::111122223333:assumed-role/Dev/alice"
     )]
     Explain(Box<Explain>),
-    /// Find every fault of config files, without a network
-    #[command(after_help = "Example:\n  iam-bridge check config.yaml -o json")]
+    /// Find every fault of configs and mapping files, without a network
+    #[command(
+        after_help = "Example:\n  iam-bridge check config.yaml -o json\n  iam-bridge check aws-auth.yaml dynamic.json objects/"
+    )]
     Check(Check),
     /// Make certificate, key and webhook kubeconfig before the first start
     #[command(after_help = "Example:\n  iam-bridge init --cluster-id prod --hostname localhost")]
@@ -197,13 +199,17 @@ pub struct Explain {
 /// Flags of `check`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Check {
-    /// Files to check; without any, the file of --config
+    /// Server configs, aws-auth, dynamic and backend-mode files, IAMIdentityMappings, and directories of them [default: the file of --config]
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
 
     /// List also what behaves differently from aws-iam-authenticator
     #[arg(long)]
     pub compat: bool,
+
+    /// Judge dynamic files by their user ids, as with server.dynamicfileUserIDStrict
+    #[arg(long)]
+    pub user_id_strict: bool,
 
     /// How to print it: text or json
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t, hide_possible_values = true)]

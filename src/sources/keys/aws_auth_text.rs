@@ -68,7 +68,14 @@ pub fn aws_auth_of_data(data: &BTreeMap<String, String>, place: &str) -> AwsAuth
 /// # Errors
 /// A document or value of another type.
 pub fn aws_auth_of_document(file: &str, text: &str, document: &Document<'_>) -> Result<AwsAuthText, Vec<Diagnostic>> {
-    let root = document.root();
+    aws_auth_of_node(file, text, document.root())
+}
+
+/// As [`aws_auth_of_document`], for an object that stands in a list; `text` is the whole file's.
+///
+/// # Errors
+/// As there.
+pub fn aws_auth_of_node(file: &str, text: &str, root: Node<'_>) -> Result<AwsAuthText, Vec<Diagnostic>> {
     let mut faults = Faults::new(file.into());
     let whole = member(root, "data").is_some() || member(root, "kind").is_some();
     let (data, place) = if whole {

@@ -23,7 +23,9 @@ use std::sync::Arc;
 pub use accounts::{parse_accounts, warn_of_lost_digits};
 pub use append::{AppendError, append_entry};
 pub use aws_auth::{AwsAuth, AwsAuthPart, parse_aws_auth};
-pub use aws_auth_text::{AWS_AUTH_KEYS, AwsAuthText, AwsAuthValue, Within, aws_auth_of_data, aws_auth_of_document};
+pub use aws_auth_text::{
+    AWS_AUTH_KEYS, AwsAuthText, AwsAuthValue, Within, aws_auth_of_data, aws_auth_of_document, aws_auth_of_node,
+};
 pub use deny::parse_deny;
 pub use dynamic::{BackendModeFile, DynamicFile, parse_backend_mode_file, parse_dynamic_file};
 pub use entries::{key_of, parse_entries};

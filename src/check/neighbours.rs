@@ -1,0 +1,71 @@
+//! The server configs of a run, for what they settle about the other files: how ARNs and user ids are taken.
+
+use std::path::{Path, PathBuf};
+
+use super::{Kind, Options, config_file, kind_of, looks_like_config};
+use crate::config::feature_gates::FeatureGates;
+use crate::diagnostic::Severity;
+use crate::document;
+use crate::iam::Partition;
+use crate::mapping::RolePaths;
+use crate::sources::keys::KeySettings;
+use crate::sources::{FileText, SourceSettings};
+
+/// The good ones among them.
+#[derive(Debug, Default)]
+pub(super) struct Neighbours(Vec<SourceSettings>);
+
+impl Neighbours {
+    /// Those among `files`, and that of `--config`. A bad one is told when it is checked itself.
+    pub(super) fn of(files: &[&Path], options: &Options) -> Self {
+        let besides = options.global.config.as_deref().filter(|config| !files.contains(config));
+        if files.len() < 2 && besides.is_none() {
+            return Self::default();
+        }
+        Self(files.iter().copied().chain(besides).filter_map(|file| settings(file, options)).collect())
+    }
+
+    /// How the keys of a mapping file are judged: as all of them say, or by default.
+    pub(super) fn key_settings(&self, options: &Options) -> KeySettings {
+        let gates = FeatureGates::parse(&options.global.feature_gates).unwrap_or_default();
+        let unknown = Severity::Warning;
+        let mut told = self.0.iter().map(|config| KeySettings { unknown, ..config.key_settings() });
+        let default = KeySettings {
+            partition: Partition::Aws,
+            role_paths: RolePaths::default(),
+            sso_roles: gates.sso_role_match,
+            unknown,
+        };
+        told.next().filter(|first| told.all(|other| other == *first)).unwrap_or(default)
+    }
+
+    /// Whether entries of this dynamic file are found by their user ids, if one of them names it.
+    pub(super) fn user_id_strict(&self, file: &Path) -> Option<bool> {
+        let mut naming = self.0.iter().filter(|config| is_named(config.dynamic_file.as_ref(), file));
+        naming.next().map(|config| config.dynamic_user_id_strict)
+    }
+
+    /// Whether the server that reads this backend-mode file has a dynamic file, if one of them names it.
+    pub(super) fn has_dynamic_file(&self, file: &Path) -> Option<bool> {
+        let mut naming = self.0.iter().filter(|config| is_named(config.backend_mode_file.as_ref(), file));
+        naming.next().map(|config| config.dynamic_file.is_some())
+    }
+}
+
+/// Whether a path of a config is the file's: on the machine of the server it may stand elsewhere, under its name.
+fn is_named(configured: Option<&PathBuf>, file: &Path) -> bool {
+    let Some(configured) = configured else { return false };
+    match (configured.canonicalize(), file.canonicalize()) {
+        (Ok(configured), Ok(file)) => configured == file,
+        _ => configured.file_name().is_some() && configured.file_name() == file.file_name(),
+    }
+}
+
+fn settings(path: &Path, options: &Options) -> Option<SourceSettings> {
+    let file = FileText::load(path).ok()?;
+    let text = document::utf8(&file.name, &file.bytes).ok()?;
+    let document = document::parse(&file.name, text, file.format).ok()?;
+    let is_config = matches!(kind_of(document.root()), Kind::ServerConfig) && looks_like_config(document.root());
+    let resolved = is_config.then(|| config_file::resolve(&file, options))?.ok()?;
+    Some(resolved.settings.sources)
+}
