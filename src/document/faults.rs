@@ -7,6 +7,8 @@ use crate::diagnostic::{Diagnostic, Position, Severity};
 
 /// Faults that one run reports; of more only the number is told.
 const MAX_FAULTS: usize = 1_000;
+/// Bytes of a key path or of a fault's words: what stands in a file may be long.
+const MAX_WORDS: usize = 2_048;
 
 /// Gathers the faults of one file.
 #[derive(Debug)]
@@ -66,7 +68,9 @@ impl Faults {
     }
 
     /// One that is ready made.
-    pub fn push(&mut self, fault: Diagnostic) {
+    pub fn push(&mut self, mut fault: Diagnostic) {
+        shorten(&mut fault.key);
+        shorten(&mut fault.what);
         if fault.severity == Severity::Error {
             self.errors = self.errors.saturating_add(1);
         }
@@ -94,6 +98,13 @@ impl Faults {
             self.list.push(Diagnostic { severity, code: "too-many-faults", file, at: None, key, what, cure });
         }
         self.list
+    }
+}
+
+fn shorten(words: &mut String) {
+    if words.len() > MAX_WORDS {
+        words.truncate(words.floor_char_boundary(MAX_WORDS));
+        words.push('…');
     }
 }
 

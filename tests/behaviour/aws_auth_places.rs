@@ -132,6 +132,19 @@ fn what_can_match_nobody_is_told_and_stays() {
     }
 }
 
+#[test]
+fn what_is_told_stays_short() {
+    let long = "é".repeat(100_000);
+    for text in [format!("- rolearn: r\n  ? {long}\n  : x\n"), format!("- rolearn: {long}\n"), format!("- {long}\n")] {
+        for fault in &of_value(&text).roles.faults {
+            assert!(fault.to_string().len() < 5_000, "{} {}", fault.code, fault.to_string().len());
+        }
+    }
+    let many = format!("- rolearn: r\n{}", "  é: x\n".repeat(300));
+    assert!(of_value(&many).roles.faults.iter().any(|fault| fault.code == "too-many-keys"));
+    assert!(of_value(&"- x\n".repeat(20_000)).roles.faults.len() < 1_100);
+}
+
 const GOOD: [&str; 4] = [
     "- rolearn: arn:aws:iam::111122223333:role/A\n  username: good\n",
     "- rolearnLike: arn:aws:iam::111122223333:role/a*\n  username: good\n",

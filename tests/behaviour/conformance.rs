@@ -54,8 +54,8 @@ impl Case {
 
 fn dev(more: Value) -> Value {
     let mut entry = json!({"rolearn": DEV, "username": "dev"});
-    for (key, value) in more.as_object().unwrap() {
-        entry[key] = value.clone();
+    if let Value::Object(more) = more {
+        entry.as_object_mut().unwrap().extend(more);
     }
     json!({"mapRoles": [entry]})
 }
@@ -65,7 +65,9 @@ fn role(arn: &str) -> Value {
 }
 
 fn sso(members: Value) -> Value {
-    json!({"mapRoles": [{"sso": members, "username": "viewer"}]})
+    let mut entry = json!({"username": "viewer"});
+    entry["sso"] = members;
+    json!({"mapRoles": [entry]})
 }
 
 fn principals() -> Vec<Case> {
