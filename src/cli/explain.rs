@@ -213,7 +213,7 @@ fn kubeconfig(flags: &Explain, call: &Call) -> Option<PathBuf> {
         let file = KubeconfigFiles { paths: vec![PathBuf::clone(path)], named: true };
         file.context(flags.context.as_deref()).is_ok()
     };
-    files.paths.iter().find(holds).or(files.paths.first()).cloned()
+    files.paths.iter().find(holds).or_else(|| files.paths.first()).cloned()
 }
 
 /// Says which name a template waits for, and that the server alone asks for it.

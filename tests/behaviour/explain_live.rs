@@ -18,7 +18,7 @@ struct Place {
 }
 
 impl Place {
-    /// With the kind IAMIdentityMapping, no object of it, and these entries in aws-auth.
+    /// With the kind `IAMIdentityMapping`, no object of it, and these entries in aws-auth.
     async fn new(roles: &str) -> Self {
         let (server, folder) = (ObjectServer::start().await, tempfile::tempdir().unwrap());
         server.open(IDENTITY_MAPPINGS);

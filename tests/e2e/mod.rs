@@ -4,6 +4,7 @@
 
 mod add;
 mod crd;
+mod explain;
 mod fakes;
 mod other_clients;
 mod outage;
