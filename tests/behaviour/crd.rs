@@ -130,12 +130,13 @@ fn mapping(name: &str, role: &str, username: &str) -> Value {
 }
 
 fn object(name: &str, spec: Value) -> Value {
-    json!({
+    let mut object = json!({
         "apiVersion": "iamauthenticator.k8s.aws/v1alpha1",
         "kind": "IAMIdentityMapping",
         "metadata": {"name": name},
-        "spec": spec,
-    })
+    });
+    object["spec"] = spec;
+    object
 }
 
 /// Awaits published values until `wanted`.

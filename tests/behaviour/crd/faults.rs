@@ -145,10 +145,9 @@ async fn a_crd_without_our_keys_is_told_by_a_gauge_until_ours_is_installed() {
 }
 
 fn published(schema: Value) -> Value {
-    json!({"openapi": "3.0.0", "components": {"schemas": {
-        "aws.k8s.iamauthenticator.v1alpha1.IAMIdentityMapping": schema,
-        "aws.k8s.iamauthenticator.v1alpha1.IAMIdentityMappingList": {},
-    }}})
+    let mut schemas = json!({"aws.k8s.iamauthenticator.v1alpha1.IAMIdentityMappingList": {}});
+    schemas["aws.k8s.iamauthenticator.v1alpha1.IAMIdentityMapping"] = schema;
+    json!({"openapi": "3.0.0", "components": {"schemas": schemas}})
 }
 
 /// The gauge follows an answer; lists make the source ask.
