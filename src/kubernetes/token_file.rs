@@ -7,15 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
 use http::Request;
 use http::header::{AUTHORIZATION, HeaderValue};
 use kube::client::Body;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
-use tower::BoxError;
 use tower::filter::AsyncFilterLayer;
 use zeroize::Zeroizing;
+
+use super::watch::Passed;
 
 /// From one reading to the next.
 const KEPT: Duration = Duration::from_secs(60);
@@ -60,9 +60,7 @@ pub(super) fn bearer(token: &str) -> Result<HeaderValue, String> {
 }
 
 /// The layer that puts the file's token to each request, if there is such a file.
-pub(super) fn authorized(
-    file: Option<TokenFile>,
-) -> AsyncFilterLayer<impl Fn(Request<Body>) -> BoxFuture<'static, Result<Request<Body>, BoxError>> + Clone> {
+pub(super) fn authorized(file: Option<TokenFile>) -> AsyncFilterLayer<impl Fn(Request<Body>) -> Passed + Clone> {
     let file = file.map(|file| Arc::new(Mutex::new(file)));
     AsyncFilterLayer::new(move |mut request: Request<Body>| {
         let file = file.clone();

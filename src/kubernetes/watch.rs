@@ -66,9 +66,11 @@ where
     })
 }
 
+/// What a layer makes of a request.
+pub(super) type Passed = BoxFuture<'static, Result<Request<Body>, BoxError>>;
+
 /// The layer of a client that begins at most one watch a second; its other requests pass at once.
-pub(super) fn paced()
--> AsyncFilterLayer<impl Fn(Request<Body>) -> BoxFuture<'static, Result<Request<Body>, BoxError>> + Clone> {
+pub(super) fn paced() -> AsyncFilterLayer<impl Fn(Request<Body>) -> Passed + Clone> {
     let last: Arc<Mutex<Option<Instant>>> = Arc::default();
     AsyncFilterLayer::new(move |request: Request<Body>| {
         let last = Arc::clone(&last);

@@ -144,10 +144,10 @@ fn settings(kubeconfig: &Path) -> SourceSettings {
 }
 
 fn aws_auth(data: Value) -> Value {
-    json!({
-        "apiVersion": "v1", "kind": "ConfigMap",
-        "metadata": {"name": "aws-auth", "namespace": "kube-system"}, "data": data,
-    })
+    let metadata = json!({"name": "aws-auth", "namespace": "kube-system"});
+    let mut object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata});
+    object["data"] = data;
+    object
 }
 
 /// A `mapRoles` of these roles and names.
@@ -192,7 +192,7 @@ async fn what_is_added_changed_and_deleted_in_aws_auth_is_served() {
     followed.put(json!({"mapRoles": roles(&[("Dev", "four")])}));
     followed.until_named("Dev", Some("four")).await;
     assert!(!followed.stale());
-    assert_eq!(followed.server.objects(EVENTS), [] as [Value; 0], "no Event tells that all is well still");
+    assert!(followed.server.objects(EVENTS).is_empty(), "no Event tells that all is well still");
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::harness::object_server::{AWS_AUTH, LEASES, Manners, ObjectServer};
 
-/// A server, and a watch of the ConfigMaps of `kube-system`.
+/// A server, and a watch of each ConfigMap of `kube-system`.
 struct Rig {
     server: ObjectServer,
     stream: Pin<Box<dyn Stream<Item = Result<WatchEvent<ConfigMap>, WatchFault>> + Send>>,
