@@ -72,7 +72,7 @@ fn faults_of_a_file_stand_where_a_person_finds_them() {
     }
     let broken = of_file(&config_map("|\n    - rolearn: r\n    \tusername: x\n"), Format::Yaml).unwrap();
     assert!(broken.roles.items.is_none());
-    assert!(lines(&broken.roles.faults)[0].starts_with("aws-auth.yaml:8:16"), "{:?}", broken.roles.faults);
+    assert!(lines(&broken.roles.faults)[0].starts_with("aws-auth.yaml:9:5"), "{:?}", broken.roles.faults);
     let json = r#"{"data": {"mapRoles": "- rolearn: r\n  username: 42", "mapAccounts": "- 1"}}"#;
     let read = of_file(json, Format::Json).unwrap();
     assert!(lines(&read.roles.faults)[0].starts_with("aws-auth.yaml:1:23 bad-type"), "{:?}", read.roles.faults);
