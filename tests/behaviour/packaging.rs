@@ -165,7 +165,7 @@ fn each_source_has_a_manifest_of_the_rights_it_needs_and_no_others() {
             vec!["kube-system: get,update configmaps/aws-auth", "kube-system: create configmaps"],
         ),
     ] {
-        let objects: Vec<Value> = serde_saphyr::from_multiple(&read(&format!("deploy/{file}"))).unwrap();
+        let objects: Vec<Value> = serde_saphyr::from_multiple(&read(format!("deploy/{file}"))).unwrap();
         assert_eq!(objects.iter().flat_map(rights_of).collect::<Vec<_>>(), rights, "{file}");
         for binding in objects.iter().filter(|object| !object["roleRef"].is_null()) {
             let role = |object: &&Value| {

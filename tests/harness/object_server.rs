@@ -31,9 +31,9 @@ use tokio::task::JoinHandle;
 use super::authority::Authority;
 use store::Store;
 
-/// The ConfigMaps of `kube-system`.
+/// The `ConfigMaps` of `kube-system`.
 pub(crate) const AWS_AUTH: &str = "/api/v1/namespaces/kube-system/configmaps";
-/// The IAMIdentityMappings.
+/// The `IAMIdentityMapping`s.
 pub(crate) const IDENTITY_MAPPINGS: &str = "/apis/iamauthenticator.k8s.aws/v1alpha1/iamidentitymappings";
 /// The Leases of `kube-system`.
 pub(crate) const LEASES: &str = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases";
@@ -200,7 +200,7 @@ impl ObjectServer {
     /// Waits until the requests are as wanted.
     pub(crate) async fn until(&self, wanted: impl Fn(&[Asked]) -> bool) {
         let mut asked = self.desk.asked.subscribe();
-        let outcome = tokio::time::timeout(PATIENCE, asked.wait_for(|all| wanted(all))).await.map(|held| drop(held));
+        let outcome = tokio::time::timeout(PATIENCE, asked.wait_for(|all| wanted(all))).await.map(drop);
         assert!(outcome.is_ok(), "not asked within {PATIENCE:?}; asked was {:#?}", self.requests());
     }
 

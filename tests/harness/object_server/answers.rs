@@ -34,7 +34,7 @@ pub(super) async fn answer(desk: Arc<Desk>, request: Request<Incoming>) -> Answe
     desk.asked.send_modify(|all| all.push(asked.clone()));
     let mut manners = desk.manners.subscribe();
     let manners = manners.wait_for(|manners| !manners.hang).await.unwrap().clone();
-    if let Some(code) = manners.refuse.or(manners.refuse_writes.filter(|_| asked.writes())) {
+    if let Some(code) = manners.refuse.or_else(|| manners.refuse_writes.filter(|_| asked.writes())) {
         return failure(code, "refused by the manners of the test");
     }
     let answer = match asked.path.as_str() {
