@@ -33,9 +33,6 @@ const ANY_CLUSTER: &str = "any";
 /// The sources of a cluster, where no config file says which.
 const LIVE: [SourceKind; 2] = [SourceKind::EksConfigMap, SourceKind::Crd];
 
-/// What the source of the kind says where a cluster does not have it.
-const NOT_INSTALLED: &str = "CustomResourceDefinition is not installed";
-
 /// Until every source has read its input for the first time.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -97,7 +94,7 @@ async fn walk(
     let mut unread = Unread::of(&state);
     let mut remarks = Vec::new();
     if flags.backend_mode.is_empty() && settings.sources.config_file.is_none() {
-        remarks.extend(unread.forgive_missing_kind());
+        remarks.extend(unread.forgive_missing_kind(&state));
     }
     if !unread.0.is_empty() {
         return Err(unread.into());
@@ -152,9 +149,10 @@ impl Unread {
     }
 
     /// Where nobody named the sources, a cluster without our kind has one source less; yields the remark that says so.
-    fn forgive_missing_kind(&mut self) -> Option<String> {
-        let is_missing = |(kind, why): &(SourceKind, String)| *kind == SourceKind::Crd && why.contains(NOT_INSTALLED);
-        let missing = self.0.extract_if(.., |source| is_missing(source)).next()?;
+    fn forgive_missing_kind(&mut self, state: &SourcesState) -> Option<String> {
+        let is_missing =
+            |kind: SourceKind| state.sources.iter().any(|source| source.kind == kind && source.kind_missing);
+        let missing = self.0.extract_if(.., |(kind, _)| is_missing(*kind)).next()?;
         Some(format!("source {} is not asked: {}", missing.0, missing.1))
     }
 

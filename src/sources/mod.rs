@@ -21,9 +21,6 @@ use std::time::Duration;
 mod backend_mode;
 mod config_map;
 mod crd;
-mod crd_objects;
-mod crd_schema;
-mod crd_status;
 mod dynamic_file;
 mod file_text;
 mod fleet;
@@ -115,6 +112,8 @@ pub struct SourceState {
     pub published: bool,
     /// Why its newest input is not served; absent when it is.
     pub fault: Option<String>,
+    /// Whether that is because the API server has no such kind of object.
+    pub kind_missing: bool,
 }
 
 impl SourceState {

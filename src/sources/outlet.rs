@@ -89,21 +89,12 @@ impl Outlet {
             tracing::info!(mapping.source = %self.kind, "the source is good again");
         }
         self.metrics.source_stale(self.kind.as_str(), false);
-        self.show();
+        self.show(false);
     }
 
     /// Keeps what is served: the newest input cannot be read or used. Yields whether this is news.
     pub(super) fn fail(&mut self, fault: String) -> bool {
-        self.metrics.source_failed(self.kind.as_str());
-        self.metrics.source_stale(self.kind.as_str(), true);
-        let news = self.fault.as_deref() != Some(&fault);
-        if news {
-            let kept = if self.published { "the last good mappings stay" } else { "there are no mappings yet" };
-            tracing::error!(mapping.source = %self.kind, error = %fault, "source is not used as it is: {kept}");
-        }
-        self.fault = Some(fault);
-        self.show();
-        news
+        self.hold(fault, false)
     }
 
     /// As [`Outlet::fail`], with the first error of several and their number.
@@ -114,8 +105,28 @@ impl Outlet {
         self.fail(if more > 0 { format!("{first} (and {more} more)") } else { first })
     }
 
-    fn show(&self) {
-        self.board.show(self.kind, self.published, self.fault.clone());
+    /// As [`Outlet::fail`]: the API server has no such kind of object.
+    pub(super) fn fail_for_want_of_kind(&mut self, fault: String) {
+        self.hold(fault, true);
+    }
+
+    fn hold(&mut self, fault: String, kind_missing: bool) -> bool {
+        self.metrics.source_failed(self.kind.as_str());
+        self.metrics.source_stale(self.kind.as_str(), true);
+        let news = self.fault.as_deref() != Some(&fault);
+        if news {
+            let kept = if self.published { "the last good mappings stay" } else { "there are no mappings yet" };
+            tracing::error!(mapping.source = %self.kind, error = %fault, "source is not used as it is: {kept}");
+        }
+        self.fault = Some(fault);
+        self.show(kind_missing);
+        news
+    }
+
+    fn show(&self, kind_missing: bool) {
+        self.board.line(self.kind, |line| {
+            (line.published, line.fault, line.kind_missing) = (self.published, self.fault.clone(), kind_missing);
+        });
     }
 }
 
@@ -132,7 +143,9 @@ impl Board {
 
     /// A line for a source that has not published and that no request asks yet.
     pub(super) fn add(&self, kind: SourceKind) {
-        self.edit(|state| state.sources.push(SourceState { kind, asked: false, published: false, fault: None }));
+        self.edit(|state| {
+            state.sources.push(SourceState { kind, asked: false, published: false, fault: None, kind_missing: false })
+        });
     }
 
     /// The source runs no more.
@@ -149,7 +162,13 @@ impl Board {
             let line = |kind: &SourceKind| {
                 let line = known.extract_if(.., |source| source.kind == *kind).next();
                 let published = *kind == SourceKind::MountedFile;
-                let line = line.unwrap_or(SourceState { kind: *kind, asked: true, published, fault: None });
+                let line = line.unwrap_or(SourceState {
+                    kind: *kind,
+                    asked: true,
+                    published,
+                    fault: None,
+                    kind_missing: false,
+                });
                 SourceState { asked: true, ..line }
             };
             state.sources = kinds.iter().map(line).collect();
@@ -165,10 +184,6 @@ impl Board {
     /// The source is at fault, whatever it published.
     pub(super) fn fault(&self, kind: SourceKind, fault: String) {
         self.line(kind, |line| line.fault = Some(fault));
-    }
-
-    fn show(&self, kind: SourceKind, published: bool, fault: Option<String>) {
-        self.line(kind, |line| (line.published, line.fault) = (published, fault));
     }
 
     fn line(&self, kind: SourceKind, edit: impl FnOnce(&mut SourceState)) {

@@ -123,7 +123,7 @@ async fn a_source_that_cannot_be_read_is_said_instead_of_an_answer() {
     place.put_roles("- rolearn: a\n\tusername: b\n");
     let (said, _) = place.ask(&[ALICE]);
     assert_eq!((said.code, said.stdout.as_str()), (Some(1), ""), "{said:?}");
-    assert!(said.stderr.contains("kube-system/aws-auth/mapRoles:1:"), "{said:?}");
+    assert!(said.stderr.contains("kube-system/aws-auth/mapRoles:2:"), "{said:?}");
 
     let (said, _) = place.ask(&[ALICE, "--context", "other"]);
     assert_eq!(said.code, Some(1), "{said:?}");

@@ -270,7 +270,8 @@ impl State {
         self.edit(|facts| {
             let found: Vec<&Node> = ids.iter().filter_map(|id| facts.nodes.get(id)).collect();
             let end = facts.page.map_or(found.len(), |page| found.len().min(start + page));
-            let next = (end < found.len()).then(|| format!("<nextToken>page+/={end}</nextToken>")).unwrap_or_default();
+            let is_last = end >= found.len();
+            let next = if is_last { String::new() } else { format!("<nextToken>page+/={end}</nextToken>") };
             let items: String = found[start.min(end)..end].iter().map(|node| item(node)).collect();
             let head = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<DescribeInstancesResponse \
                         xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><requestId>1</requestId>";

@@ -7,11 +7,11 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
-use super::keys::{self, KeySettings};
 use crate::diagnostic::{Diagnostic, Position, Severity};
 use crate::iam::{CanonicalArn, strip_role_path};
 use crate::kubernetes::{IamIdentityMappingSpec, MappingObject, SpecFault};
 use crate::mapping::{Entry, EntryList, MappingTable, Origin, RolePaths, TableSettings};
+use crate::sources::keys::{self, KeySettings};
 
 /// One object, judged.
 #[derive(Debug)]

@@ -16,7 +16,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 pub(super) use queue::Statuses;
 use queue::{Turn, Work};
 
-use super::crd_objects::Known;
+use super::objects::Known;
 use crate::clock::Clock;
 use crate::kubernetes::{Candidate, EventKind, Events, MappingObject, Pace};
 use crate::live::Live;

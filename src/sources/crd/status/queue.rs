@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-use crate::sources::crd_objects::Known;
+use crate::sources::crd::objects::Known;
 
 /// Pause after the first failure of an object; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -24,7 +24,7 @@ const LONG: Duration = Duration::from_secs(3600);
 /// What is to be written. Filled by every replica, emptied by the one that writes, and by the watch, which shows what
 /// the others have written.
 #[derive(Debug, Default)]
-pub(in crate::sources) struct Statuses {
+pub(in crate::sources::crd) struct Statuses {
     waiting: Mutex<Waiting>,
     bell: Notify,
 }
@@ -58,17 +58,16 @@ pub(super) enum Turn {
 
 impl Statuses {
     /// An object was seen with this status. `news`: it was not so when we started.
-    pub(in crate::sources) fn see(&self, known: &Arc<Known>, status: Option<&str>, news: bool) {
+    pub(in crate::sources::crd) fn see(&self, known: &Arc<Known>, status: Option<&str>, news: bool) {
         let mut waiting = self.lock();
         let before = waiting.take(&known.name);
         if status != known.canonical.as_deref() {
             let same = before.filter(|work| Arc::ptr_eq(&work.known, known));
-            waiting.put(same.unwrap_or_else(|| Work {
-                known: Arc::clone(known),
-                tell: news,
-                due: Instant::now(),
-                failures: 0,
-            }));
+            // News comes first: its author looks, and what was there at the start may take minutes.
+            let now = Instant::now();
+            let due = if news { now.checked_sub(LONG).unwrap_or(now) } else { now };
+            let fresh = || Work { known: Arc::clone(known), tell: news, due, failures: 0 };
+            waiting.put(same.unwrap_or_else(fresh));
         }
         if news && known.entry.is_err() {
             if waiting.bad.len() >= MOST_BAD {
@@ -81,12 +80,12 @@ impl Statuses {
     }
 
     /// The object is gone.
-    pub(in crate::sources) fn forget(&self, name: &str) {
+    pub(in crate::sources::crd) fn forget(&self, name: &str) {
         self.lock().take(name);
     }
 
     /// Only these objects are still there.
-    pub(in crate::sources) fn keep(&self, there: impl Fn(&str) -> bool) {
+    pub(in crate::sources::crd) fn keep(&self, there: impl Fn(&str) -> bool) {
         let mut waiting = self.lock();
         let Waiting { work, order, .. } = &mut *waiting;
         for (name, gone) in work.extract_if(|name, _| !there(name)) {

@@ -8,6 +8,10 @@
 //! What decides is `spec.arn`: the status says what was made of it, and is read by people only. An object that is no
 //! mapping is told and touches no other. A list takes the place of what was known when it is complete, not before.
 
+mod objects;
+mod schema;
+mod status;
+
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,18 +22,20 @@ use kube::runtime::watcher;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::crd_objects::{Known, Objects, Seen, table_of};
-use super::crd_schema;
-use super::crd_status::{self, Statuses};
 use super::fleet::Ground;
 use super::outlet::Outlet;
 use crate::kubernetes::{MappingObject, Pace, WatchEvent, WatchFault, connect, watch};
 use crate::live::Live;
+use objects::{Known, Objects, Seen, table_of};
+use status::Statuses;
 
 /// From one table to the next, while changes come.
 const BETWEEN_TABLES: Duration = Duration::from_millis(100);
 /// From one look for the CRD to the next, while it is not installed.
 const UNTIL_INSTALLED: Duration = Duration::from_secs(4);
+/// Told while it is not.
+const NOT_INSTALLED: &str = "the API server knows no IAMIdentityMappings: their CustomResourceDefinition is not installed; \
+                             apply deploy/iamidentitymapping.yaml";
 /// No change is waited for longer than this at once.
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -51,8 +57,8 @@ pub(super) async fn run(ground: Ground, outlet: Outlet) {
         let (metrics, clock) = (Arc::clone(&source.ground.metrics), source.ground.clock.clone());
         let ended = tokio::select! {
             ended = source.follow(&client, &mut reload) => ended,
-            () = crd_schema::follow(&client, &listed, &metrics) => Ended::Anew,
-            () = crd_status::write(&client, &statuses, &clock), if reports => Ended::Anew,
+            () = schema::follow(&client, &listed, &metrics) => Ended::Anew,
+            () = status::write(&client, &statuses, &clock), if reports => Ended::Anew,
         };
         match ended {
             Ended::Anew => pace.reset(),
@@ -164,12 +170,11 @@ impl Source {
     async fn fail(&mut self, fault: &WatchFault) -> bool {
         self.publish().await;
         self.ground.metrics.watch_failed(self.outlet.kind().as_str());
-        self.outlet.fail(match fault.missing {
-            true => "the API server knows no IAMIdentityMappings: their CustomResourceDefinition is not installed; \
-                     apply deploy/iamidentitymapping.yaml"
-                .to_owned(),
-            false => fault.why.clone(),
-        });
+        if fault.missing {
+            self.outlet.fail_for_want_of_kind(NOT_INSTALLED.to_owned());
+        } else {
+            self.outlet.fail(fault.why.clone());
+        }
         fault.missing || fault.refused
     }
 
