@@ -32,6 +32,10 @@ const CALLS: usize = 16;
 /// The first id of a call waits so long for others, and no longer than [`QUIET`] for the next one.
 const GATHER: Duration = Duration::from_millis(100);
 const QUIET: Duration = Duration::from_millis(20);
+/// The same for a call that follows another within [`BUSY`]: a crowd arrives over seconds, and EC2 counts calls, not ids.
+const BUSY_GATHER: Duration = Duration::from_millis(400);
+const BUSY_QUIET: Duration = Duration::from_millis(100);
+const BUSY: Duration = Duration::from_secs(1);
 /// Between attempts while EC2 asks to slow down; doubled each time, with jitter.
 const SHORTEST_REST: Duration = Duration::from_millis(100);
 const LONGEST_REST: Duration = Duration::from_millis(500);
@@ -41,6 +45,8 @@ const LONGEST_REST: Duration = Duration::from_millis(500);
 pub(super) struct Desk {
     flights: Flights,
     rest: Rest,
+    /// When the last call began.
+    last: Mutex<Option<Instant>>,
     calls: Arc<Semaphore>,
     parts: Parts,
     end: CancellationToken,
@@ -75,7 +81,7 @@ impl Desk {
     /// All ends with `end`.
     pub(super) fn new(parts: Parts, end: CancellationToken) -> Self {
         let calls = Arc::new(Semaphore::new(CALLS));
-        Self { flights: Flights::default(), rest: Rest::default(), calls, parts, end }
+        Self { flights: Flights::default(), rest: Rest::default(), last: Mutex::default(), calls, parts, end }
     }
 
     /// What there is to know about an instance, within the budget.
@@ -109,12 +115,19 @@ impl Desk {
             self.rest.over().await;
             let place = Arc::clone(&self.calls).acquire_owned().await.ok(); // the semaphore is never closed
             self.parts.pace.turn().await;
-            self.flights.gather(MOST_IDS, GATHER, QUIET).await;
+            let is_busy = self.last_call().is_some_and(|last| last.elapsed() < BUSY);
+            let (gather, quiet) = if is_busy { (BUSY_GATHER, BUSY_QUIET) } else { (GATHER, QUIET) };
+            self.flights.gather(MOST_IDS, gather, quiet).await;
             let ids = self.flights.take(MOST_IDS);
             if !ids.is_empty() {
+                *self.last_call() = Some(Instant::now());
                 tokio::spawn(Call { desk: Arc::clone(self), ids }.run(place));
             }
         }
+    }
+
+    fn last_call(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn describe(&self, ids: &[Arc<str>], region: Option<&str>) -> Result<Vec<Instance>, CallFault> {
