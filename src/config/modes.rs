@@ -3,7 +3,7 @@
 use super::file::ServerKeys;
 use super::flags;
 use super::judge::{From, Judge};
-use super::server::text_of;
+use super::pick::text_of;
 use crate::mapping::SourceKind;
 use crate::sources::keys;
 

@@ -7,7 +7,7 @@ use super::file::{Given, ServerKeys};
 use super::flags;
 use super::get_token::{environment_keys, truth};
 use super::judge::{From, Judge};
-use super::server::{text_of, values};
+use super::pick::{text_of, values};
 use crate::aws::{Ec2Settings, HostForm};
 use crate::diagnostic::Severity;
 use crate::iam::ArnSections;

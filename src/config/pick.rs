@@ -159,3 +159,13 @@ pub(super) fn host_and_port(text: &str) -> Result<String, String> {
     });
     if good || text.is_empty() { Ok(text.to_owned()) } else { Err(format!("`{text}` is not HOST:PORT")) }
 }
+
+/// A text that is given and not blank.
+pub(super) fn text_of(given: &Option<Given<String>>) -> Option<String> {
+    given.as_ref().map(|given| given.value.clone()).filter(|text| !text.trim().is_empty())
+}
+
+/// The texts of a list.
+pub(super) fn values(given: &Option<Given<Vec<Given<String>>>>) -> impl Iterator<Item = String> {
+    given.iter().flat_map(|given| &given.value).map(|item| item.value.clone())
+}

@@ -13,6 +13,7 @@ use super::feature_gates::FeatureGates;
 use super::file::{Given, HEALTH_PORT, ServerKeys, TopKeys};
 use super::judge::{From, Judge};
 use super::modes::modes;
+use super::pick::{text_of, values};
 use super::{flags, node_names};
 use crate::authenticator::CacheSettings;
 use crate::aws::{ConnectorSettings, Ec2Settings, StsSettings};
@@ -337,13 +338,4 @@ fn audiences(server: &ServerKeys, judge: &mut Judge) -> Vec<String> {
         );
     }
     audiences.map(|audience| audience.value.clone()).collect()
-}
-
-/// A text that is given and not blank.
-pub(super) fn text_of(given: &Option<Given<String>>) -> Option<String> {
-    given.as_ref().map(|given| given.value.clone()).filter(|text| !text.trim().is_empty())
-}
-
-pub(super) fn values(given: &Option<Given<Vec<Given<String>>>>) -> impl Iterator<Item = String> {
-    given.iter().flat_map(|given| &given.value).map(|item| item.value.clone())
 }

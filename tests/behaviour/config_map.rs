@@ -4,35 +4,38 @@
 
 mod faults;
 
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use iam_bridge::clock::Clock;
 use iam_bridge::kubernetes::ClusterAccess;
-use iam_bridge::live::Live;
-use iam_bridge::mapping::{Chain, SourceKind};
-use iam_bridge::sources::{self, SourceSettings, SourceState, Sources};
-use iam_bridge::telemetry::Metrics;
+use iam_bridge::mapping::SourceKind;
+use iam_bridge::sources::{SourceSettings, SourceState};
 use iam_bridge::telemetry::log::{Format, Lines};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::DefaultGuard;
 
+use super::following::Following;
 use super::mapping::ask;
 use crate::harness::object_server::{AWS_AUTH, EVENTS, ObjectServer};
-
-const HANG: Duration = Duration::from_secs(60);
 
 /// A source that follows the aws-auth of a server.
 struct Followed {
     server: ObjectServer,
-    chain: Chain,
-    sources: Sources,
-    metrics: Arc<Metrics>,
+    following: Following,
     log: Log,
     folder: TempDir,
+}
+
+impl Deref for Followed {
+    type Target = Following;
+
+    fn deref(&self) -> &Following {
+        &self.following
+    }
 }
 
 /// What is logged on this thread.
@@ -74,40 +77,13 @@ impl Followed {
     }
 
     async fn follow_by(server: ObjectServer, folder: TempDir, kubeconfig: PathBuf) -> Self {
-        let (log, metrics) = (Log::keep(), Arc::new(Metrics::new().unwrap()));
-        let (chain, sources) =
-            sources::start(&settings(&kubeconfig), Arc::clone(&metrics), Clock::system()).await.unwrap();
-        let chain = (*chain.now()).clone();
-        Self { server, chain, sources, metrics, log, folder }
+        let log = Log::keep();
+        let following = Following::start(&settings(&kubeconfig)).await;
+        Self { server, following, log, folder }
     }
 
     fn put(&self, data: Value) {
         self.server.put(AWS_AUTH, aws_auth(data));
-    }
-
-    fn username(&self, role: &str) -> Option<String> {
-        ask(&self.chain, &session_of(role)).ok().map(|user| user.username)
-    }
-
-    /// Waits until the role is called so; `None` for nobody.
-    async fn until_named(&self, role: &str, name: Option<&str>) {
-        let mut table = self.chain.tables[0].clone();
-        until(&mut table, || self.username(role).as_deref() == name, &format!("{role} is {name:?}")).await;
-    }
-
-    async fn until_state(&self, what: &str, wanted: impl Fn(&SourceState) -> bool) -> SourceState {
-        let state = self.sources.state();
-        until(&mut state.clone(), || wanted(&state.now().sources[0]), what).await;
-        state.now().sources[0].clone()
-    }
-
-    async fn until_fault(&self, words: &str) -> String {
-        let has = |state: &SourceState| state.fault.as_deref().is_some_and(|fault| fault.contains(words));
-        self.until_state(words, has).await.fault.unwrap()
-    }
-
-    async fn until_good(&self) {
-        self.until_state("no fault", |state| state.fault.is_none()).await;
     }
 
     /// Waits until there are so many Events; yields type, reason and note of each, in order.
@@ -116,21 +92,6 @@ impl Followed {
         let text = |event: &Value, key: &str| event[key].as_str().unwrap().to_owned();
         let events = self.server.objects(EVENTS);
         events.iter().map(|event| (text(event, "type"), text(event, "reason"), text(event, "note"))).collect()
-    }
-
-    /// Value of a metric; its name with labels, as it is rendered.
-    fn metric(&self, name: &str) -> u64 {
-        let text = self.metrics.render();
-        text.lines().find_map(|line| line.strip_prefix(name)).map_or(0, |value| value.trim().parse().unwrap())
-    }
-
-    fn stale(&self) -> bool {
-        self.metric("iam_bridge_source_stale{source=\"EKSConfigMap\"}") == 1
-    }
-
-    /// Tables made so far.
-    fn tables(&self) -> u64 {
-        self.metric("iam_bridge_source_loads_total{result=\"ok\",source=\"EKSConfigMap\"}")
     }
 }
 
@@ -158,20 +119,6 @@ fn roles(mapped: &[(&str, &str)]) -> String {
     mapped.iter().map(entry).collect()
 }
 
-fn session_of(role: &str) -> String {
-    format!("arn:aws:sts::111122223333:assumed-role/{role}/alice")
-}
-
-/// Waits for a published value.
-async fn until<T>(live: &mut Live<T>, wanted: impl Fn() -> bool, what: &str) {
-    let settled = async {
-        while !wanted() {
-            assert!(live.changed().await, "nothing more is published");
-        }
-    };
-    assert!(tokio::time::timeout(HANG, settled).await.is_ok(), "not within {HANG:?}: {what}");
-}
-
 #[tokio::test]
 async fn what_is_added_changed_and_deleted_in_aws_auth_is_served() {
     let followed = Followed::start(json!({"mapRoles": roles(&[("Dev", "one")])})).await;
@@ -179,7 +126,7 @@ async fn what_is_added_changed_and_deleted_in_aws_auth_is_served() {
     followed.put(json!({"mapRoles": roles(&[("Dev", "two"), ("Ops", "ops")]), "mapAccounts": "['444455556666']"}));
     followed.until_named("Dev", Some("two")).await;
     followed.until_named("Ops", Some("ops")).await;
-    assert_eq!(followed.metric("iam_bridge_source_entries{source=\"EKSConfigMap\"}"), 3);
+    assert_eq!(followed.metric("source_entries{source=\"EKSConfigMap\"}"), 3);
     followed.put(json!({"mapRoles": roles(&[("Ops", "ops")])}));
     followed.until_named("Dev", None).await;
     followed.put(json!({"mapUsers": "[]"}));
@@ -257,7 +204,7 @@ async fn a_bad_entry_is_dropped_alone_and_told_and_nothing_is_stale() {
     let text = roles(&[("Dev", "dev")]) + "- username: nobody\n  groups: [a]\n" + &roles(&[("Ops", "ops")]);
     let followed = Followed::start(json!({"mapRoles": text})).await;
     assert_eq!((followed.username("Dev"), followed.username("Ops")), (Some("dev".into()), Some("ops".into())));
-    assert_eq!(followed.metric("iam_bridge_source_dropped_entries{source=\"EKSConfigMap\"}"), 1);
+    assert_eq!(followed.metric("source_dropped_entries{source=\"EKSConfigMap\"}"), 1);
     assert!(!followed.stale());
     let told = followed.log.lines_with("mapping is dropped");
     assert_eq!(told.len(), 1, "{told:?}");

@@ -5,31 +5,32 @@
 mod faults;
 mod statuses;
 
+use std::ops::Deref;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
 
-use iam_bridge::clock::Clock;
 use iam_bridge::kubernetes::ClusterAccess;
-use iam_bridge::live::Live;
-use iam_bridge::mapping::{Chain, SourceKind};
-use iam_bridge::sources::{self, SourceSettings, SourceState, Sources};
-use iam_bridge::telemetry::Metrics;
+use iam_bridge::mapping::SourceKind;
+use iam_bridge::sources::SourceSettings;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::following::{Following, session_of};
 use super::mapping::ask;
 use crate::harness::object_server::{IDENTITY_MAPPINGS, ObjectServer};
-
-const HANG: Duration = Duration::from_secs(60);
 
 /// A source that follows the objects of a server.
 struct Followed {
     server: ObjectServer,
-    chain: Chain,
-    sources: Sources,
-    metrics: Arc<Metrics>,
+    following: Following,
     _folder: TempDir,
+}
+
+impl Deref for Followed {
+    type Target = Following;
+
+    fn deref(&self) -> &Following {
+        &self.following
+    }
 }
 
 impl Followed {
@@ -49,60 +50,12 @@ impl Followed {
     async fn follow(server: ObjectServer, reports: bool) -> Self {
         let folder = TempDir::new().unwrap();
         let kubeconfig = server.kubeconfig(folder.path());
-        let metrics = Arc::new(Metrics::new().unwrap());
-        let settings = settings(kubeconfig, reports);
-        let (chain, sources) = sources::start(&settings, Arc::clone(&metrics), Clock::system()).await.unwrap();
-        let chain = (*chain.now()).clone();
-        Self { server, chain, sources, metrics, _folder: folder }
+        let following = Following::start(&settings(kubeconfig, reports)).await;
+        Self { server, following, _folder: folder }
     }
 
     fn put(&self, object: Value) {
         self.server.put(IDENTITY_MAPPINGS, object);
-    }
-
-    fn username(&self, role: &str) -> Option<String> {
-        ask(&self.chain, &session_of(role)).ok().map(|user| user.username)
-    }
-
-    /// Waits until the role is called so; `None` for nobody.
-    async fn until_named(&self, role: &str, name: Option<&str>) {
-        let mut table = self.chain.tables[0].clone();
-        until(&mut table, || self.username(role).as_deref() == name, &format!("{role} is {name:?}")).await;
-    }
-
-    async fn until_state(&self, what: &str, wanted: impl Fn(&SourceState) -> bool) -> SourceState {
-        let state = self.sources.state();
-        until(&mut state.clone(), || wanted(&state.now().sources[0]), what).await;
-        state.now().sources[0].clone()
-    }
-
-    async fn until_fault(&self, words: &str) -> String {
-        let has = |state: &SourceState| state.fault.as_deref().is_some_and(|fault| fault.contains(words));
-        self.until_state(words, has).await.fault.unwrap()
-    }
-
-    async fn until_good(&self) {
-        self.until_state("no fault", |state| state.fault.is_none()).await;
-    }
-
-    /// Value of a metric of the source.
-    fn metric(&self, name: &str, labels: &str) -> u64 {
-        let start = format!("iam_bridge_{name}{labels} ");
-        let text = self.metrics.render();
-        text.lines().find_map(|line| line.strip_prefix(&start)).map_or(0, |value| value.parse().unwrap())
-    }
-
-    fn stale(&self) -> bool {
-        self.metric("source_stale", "{source=\"CRD\"}") == 1
-    }
-
-    /// Tables made so far.
-    fn tables(&self) -> u64 {
-        self.metric("source_loads_total", "{result=\"ok\",source=\"CRD\"}")
-    }
-
-    fn dropped(&self) -> u64 {
-        self.metric("source_dropped_entries", "{source=\"CRD\"}")
     }
 }
 
@@ -120,10 +73,6 @@ fn arn(role: &str) -> String {
     format!("arn:aws:iam::111122223333:role/{role}")
 }
 
-fn session_of(role: &str) -> String {
-    format!("arn:aws:sts::111122223333:assumed-role/{role}/alice")
-}
-
 /// An object that maps a role.
 fn mapping(name: &str, role: &str, username: &str) -> Value {
     object(name, json!({"arn": arn(role), "username": username, "groups": ["g"]}))
@@ -137,16 +86,6 @@ fn object(name: &str, spec: Value) -> Value {
     });
     object["spec"] = spec;
     object
-}
-
-/// Awaits published values until `wanted`.
-async fn until<T>(live: &mut Live<T>, wanted: impl Fn() -> bool, what: &str) {
-    let waits = async {
-        while !wanted() {
-            assert!(live.changed().await, "nothing more can come, and `{what}` has not");
-        }
-    };
-    tokio::time::timeout(HANG, waits).await.unwrap_or_else(|_| panic!("`{what}` did not come"));
 }
 
 #[tokio::test]
@@ -282,7 +221,7 @@ async fn api_6_twenty_thousand_objects_and_a_bad_one_are_one_table() {
     let followed = Followed::follow(server, false).await;
     followed.until_state("the first table", |state| state.published).await;
     assert_eq!(followed.tables(), 1, "a list is one table");
-    assert_eq!(followed.metric("source_entries", "{source=\"CRD\"}"), 19_999);
+    assert_eq!(followed.metric("source_entries{source=\"CRD\"}"), 19_999);
     assert_eq!((followed.dropped(), followed.stale()), (1, false));
     for (role, name) in [("R0", Some("u0")), ("R777", None), ("R778", Some("u778")), ("R19999", Some("u19999"))] {
         assert_eq!(followed.username(role).as_deref(), name, "{role}");

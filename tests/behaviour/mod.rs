@@ -39,6 +39,7 @@ mod ec2;
 mod exec_entry;
 mod explain;
 mod explain_live;
+mod following;
 mod get_token;
 mod get_token_aws;
 mod get_token_mfa;

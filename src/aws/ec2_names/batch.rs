@@ -19,7 +19,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::NodeError;
 use super::answer::Instance;
-use super::describe::{CallFault, Describe, MOST_IDS};
+use super::describe::{Describe, MOST_IDS};
+use super::fault::CallFault;
 use super::flights::{Boarding, Flights, broken_off, landing};
 use super::memory::{Finding, Memory};
 use super::pace::Pace;

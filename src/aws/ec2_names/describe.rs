@@ -15,6 +15,7 @@ use http_body_util::{BodyExt, Limited};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::answer::{self, Instance, Page};
+use super::fault::{BAD_KEYS, CallFault};
 use super::pace::Pace;
 use super::role::Keys;
 use super::{Ec2Settings, HostForm};
@@ -41,84 +42,6 @@ const SLOW_DOWN: [&str; 6] = [
     "ThrottlingException",
     "TooManyRequestsException",
 ];
-/// Codes for keys that EC2 does not take (any more).
-const BAD_KEYS: [&str; 6] = [
-    "AuthFailure",
-    "ExpiredToken",
-    "InvalidClientTokenId",
-    "RequestExpired",
-    "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
-];
-
-/// Why a call brought nothing. Holds no key, signature, body or URL.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub(super) enum CallFault {
-    /// 200, and no answer of EC2.
-    #[error("what answers at EC2's address is not EC2: {0}")]
-    Answer(&'static str),
-    /// No answer, or half of one.
-    #[error("no answer from EC2: {0}; look at network, proxy and trust roots")]
-    Connection(&'static str),
-    /// No keys to sign with.
-    #[error("no AWS keys to ask EC2 with: {0}")]
-    Keys(String),
-    /// Neither `AWS_REGION` nor the metadata service.
-    #[error("no region is known to ask EC2 in; set AWS_REGION")]
-    NoRegion,
-    /// EC2 says no.
-    #[error("EC2 refused with status {status} and code `{code}`{}", remedy(code))]
-    Refused {
-        /// The status.
-        status: u16,
-        /// Its code, or `none`.
-        code: String,
-    },
-    /// The role is not ours to assume.
-    #[error("the role `{role}` cannot be assumed: {why}")]
-    Role {
-        /// Its ARN.
-        role: String,
-        /// In words.
-        why: String,
-    },
-    /// EC2 is in trouble.
-    #[error("EC2 answered with status {0}")]
-    Status(u16),
-    /// EC2 asks to slow down.
-    #[error("EC2 asks to slow down (`{0}`)")]
-    Throttled(String),
-    /// Not within the budget.
-    #[error("EC2 did not answer in time")]
-    TimedOut,
-    /// No trust root to check EC2's certificate with.
-    #[error("{0}")]
-    TrustRoots(String),
-    /// Settings or keys hold what cannot stand in a request.
-    #[error("the call to EC2 cannot be signed: region, endpoint or keys hold characters that cannot stand in it")]
-    Unsignable,
-}
-
-impl CallFault {
-    /// Whether the same call may do better in a moment.
-    pub(super) const fn passes(&self) -> bool {
-        match self {
-            Self::Connection(_) | Self::Status(_) | Self::Throttled(_) | Self::TimedOut => true,
-            Self::Answer(_)
-            | Self::Keys(_)
-            | Self::NoRegion
-            | Self::Refused { .. }
-            | Self::Role { .. }
-            | Self::TrustRoots(_)
-            | Self::Unsignable => false,
-        }
-    }
-
-    /// Whether all calls should rest before the next one. One that hung says nothing about the others.
-    pub(super) const fn calls_for_rest(&self) -> bool {
-        self.passes() && !matches!(self, Self::TimedOut)
-    }
-}
 
 /// Asks EC2.
 #[derive(Debug)]
@@ -268,15 +191,6 @@ fn host(region: &str, partition: Partition, form: HostForm) -> String {
     let is_fips = form.fips && (dual_stack.is_some() || partition != Partition::AwsUsGov);
     let service = if is_fips { "ec2-fips" } else { "ec2" };
     format!("{service}.{region}.{}", dual_stack.unwrap_or_else(|| partition.regional_suffix()))
-}
-
-/// What to do about a code, if it says so.
-fn remedy(code: &str) -> &'static str {
-    match code {
-        "UnauthorizedOperation" | "AccessDenied" => "; allow ec2:DescribeInstances to the server's keys",
-        code if BAD_KEYS.contains(&code) => "; look at the server's AWS keys and its clock",
-        _ => "",
-    }
 }
 
 fn form(ids: &[Arc<str>], next: Option<&str>) -> String {

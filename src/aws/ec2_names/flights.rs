@@ -12,7 +12,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
 use super::NodeError;
-use super::describe::CallFault;
+use super::fault::CallFault;
 use super::memory::Finding;
 
 /// Callers that may wait, all together. Each is a request the listener has already taken.

@@ -11,6 +11,7 @@
 mod answer;
 mod batch;
 mod describe;
+mod fault;
 mod flights;
 mod memory;
 mod pace;

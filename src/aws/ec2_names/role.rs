@@ -16,7 +16,7 @@ use aws_sdk_sts::error::ProvideErrorMetadata;
 use tokio::sync::Mutex;
 
 use super::Ec2Settings;
-use super::describe::CallFault;
+use super::fault::CallFault;
 use super::settings::SourceHeaders;
 use crate::aws::SdkHttp;
 use crate::clock::Clock;

@@ -7,6 +7,7 @@ use kube::CustomResourceExt as _;
 use serde_json::{Value, json};
 
 use super::{Followed, mapping, object};
+use crate::behaviour::following::until;
 use crate::harness::object_server::{IDENTITY_MAPPINGS, Manners, ObjectServer};
 
 /// API-2 and API-3.
@@ -121,7 +122,7 @@ async fn a_kubeconfig_that_is_not_there_is_a_fault_of_the_source_alone() {
     let (_chain, sources) = started.unwrap();
     let state = sources.state();
     let told = || state.now().sources[0].fault.as_deref().is_some_and(|fault| fault.contains("/nowhere/kubeconfig"));
-    super::until(&mut state.clone(), told, "the file is named").await;
+    until(&mut state.clone(), told, "the file is named").await;
 }
 
 /// The reference's CRD lacks our keys, so the API server drops them from objects: a pin that is written and not kept
@@ -135,7 +136,7 @@ async fn a_crd_without_our_keys_is_told_by_a_gauge_until_ours_is_installed() {
     }}}})));
     server.put(IDENTITY_MAPPINGS, object("a", json!({"arn": super::arn("A"), "username": "a"})));
     let followed = Followed::follow(server, false).await;
-    let incomplete = || followed.metric("crd_schema_incomplete", "");
+    let incomplete = || followed.metric("crd_schema_incomplete");
     until_asked(&followed, || incomplete() == 1).await;
     let ours = IAMIdentityMapping::crd();
     let schema = ours.spec.versions[0].schema.as_ref().unwrap().open_api_v3_schema.as_ref().unwrap();

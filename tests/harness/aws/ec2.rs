@@ -14,8 +14,6 @@ use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use iam_bridge::demo::sts::Sts;
 use percent_encoding::percent_decode_str;
 use tokio::net::TcpListener;
@@ -23,6 +21,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::ACCOUNT;
+use super::services::serve;
 
 /// Values that EC2 takes of one filter.
 const MOST_VALUES: usize = 200;
@@ -119,7 +118,10 @@ impl Ec2 {
         let address = listener.local_addr().unwrap();
         let (asked, released) = (watch::Sender::default(), watch::Sender::default());
         let state = Arc::new(State { sts, facts: Mutex::default(), asked, released });
-        let task = tokio::spawn(serve(listener, Arc::clone(&state)));
+        let task = tokio::spawn(serve(listener, {
+            let state = Arc::clone(&state);
+            move |request| exchange(Arc::clone(&state), request)
+        }));
         Self { address, state, task }
     }
 
@@ -196,15 +198,6 @@ impl Ec2 {
 impl Drop for Ec2 {
     fn drop(&mut self) {
         self.task.abort();
-    }
-}
-
-async fn serve(listener: TcpListener, state: Arc<State>) {
-    while let Ok((stream, _)) = listener.accept().await {
-        let _ = stream.set_nodelay(true);
-        let state = Arc::clone(&state);
-        let service = service_fn(move |request| exchange(Arc::clone(&state), request));
-        tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
     }
 }
 

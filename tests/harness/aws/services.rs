@@ -101,7 +101,10 @@ impl Services {
         let address = listener.local_addr().unwrap();
         let facts = Mutex::new(Facts { key_life: 3600, ..Facts::default() });
         let state = Arc::new(State { sts, clock, facts, calls: Mutex::default() });
-        let task = tokio::spawn(serve(listener, Arc::clone(&state)));
+        let task = tokio::spawn(serve(listener, {
+            let state = Arc::clone(&state);
+            move |request| exchange(Arc::clone(&state), request)
+        }));
         Self { address, state, task }
     }
 
@@ -125,11 +128,15 @@ impl Drop for Services {
     }
 }
 
-async fn serve(listener: TcpListener, state: Arc<State>) {
+/// Answers every connection, by plain HTTP/1.1.
+pub(super) async fn serve<A, R>(listener: TcpListener, answer: A)
+where
+    A: Fn(Request<Incoming>) -> R + Clone + Send + 'static,
+    R: Future<Output = Result<Response<Full<Bytes>>, Infallible>> + Send + 'static,
+{
     while let Ok((stream, _)) = listener.accept().await {
         let _ = stream.set_nodelay(true);
-        let state = Arc::clone(&state);
-        let service = service_fn(move |request| exchange(Arc::clone(&state), request));
+        let service = service_fn(answer.clone());
         tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
     }
 }
