@@ -24,7 +24,7 @@ use crate::harness::aws::ec2::Ec2;
 /// The region of all these tests.
 const REGION: &str = "eu-central-1";
 /// Short, so that tests which wait for its end are; the default is five seconds.
-const BUDGET: Duration = Duration::from_millis(700);
+const BUDGET: Duration = Duration::from_millis(1_500);
 /// When something hangs that should end.
 const HANG: Duration = Duration::from_secs(60);
 
