@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::mapping::{Entry, MappedAccount, Origin, SourceKind, repeated_entries};
+use crate::telemetry::calm_text;
 
 /// Entries that a file would put in force: those that another replaces, that match nobody or refuse everybody are left
 /// out.
@@ -71,7 +72,7 @@ impl Table {
         let mut rows = vec![["PRINCIPAL", "USERNAME", "GROUPS", "ONLY"].map(str::to_owned)];
         rows.extend(self.entries.iter().map(Row::cells));
         let account =
-            |id: &String| ["account ".to_owned() + &calm(id), "the caller's ARN".into(), "".into(), "".into()];
+            |id: &String| ["account ".to_owned() + &calm_text(id), "the caller's ARN".into(), "".into(), "".into()];
         rows.extend(self.accounts.iter().map(account));
         let width =
             |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
@@ -101,7 +102,7 @@ impl Row {
     }
 
     fn cells(&self) -> [String; 4] {
-        [&self.principal, &self.username, &self.groups.join(","), &self.only()].map(|cell| calm(cell))
+        [&self.principal, &self.username, &self.groups.join(","), &self.only()].map(|cell| calm_text(cell))
     }
 
     /// What narrows it.
@@ -127,20 +128,6 @@ fn in_force(entries: &[Entry]) -> impl Iterator<Item = &Entry> {
         !doubts.any(|code| code.ends_with("-never-matches") || REFUSING.contains(&code))
     };
     entries.iter().filter(move |entry| !replaced.contains(entry.origin()) && lets_in(entry))
-}
-
-/// A terminal takes nothing of a file for its own.
-fn calm(text: &str) -> String {
-    let mut calm = String::with_capacity(text.len());
-    for character in text.chars() {
-        let turns = matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if character.is_control() || turns {
-            calm.extend(character.escape_unicode());
-        } else {
-            calm.push(character);
-        }
-    }
-    calm
 }
 
 fn spelled<S: serde::Serializer>(source: &SourceKind, serializer: S) -> Result<S::Ok, S::Error> {

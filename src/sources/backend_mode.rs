@@ -6,8 +6,8 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::dynamic_file::{ended_early, tell_age};
-use super::file_text::unreadable;
+use super::dynamic_file::tell_age;
+use super::file_text::{ended_early, unreadable};
 use super::fleet::{Fleet, Ground};
 use super::keys::{self, BackendModeFile};
 use super::watched_file::{Digest, Look, WatchedFile};

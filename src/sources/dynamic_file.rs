@@ -4,15 +4,15 @@
 //! many entries there are and which version they are of, never what they are.
 
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::file_text::unreadable;
+use super::file_text::{ended_early, unreadable};
 use super::fleet::Ground;
 use super::keys::{self, DynamicFile};
 use super::outlet::Outlet;
 use super::watched_file::{Digest, Look, WatchedFile};
 use crate::clock::UnixSeconds;
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::Diagnostic;
 use crate::mapping::{MappingTable, SourceKind};
 
 /// Follows the file until it is dropped. The first look publishes or fails before anything is waited for.
@@ -104,12 +104,6 @@ impl Source {
         self.outlet.publish(MappingTable::empty(self.ground.table_settings(SourceKind::DynamicFile)), &version);
         self.outlet.recover();
     }
-}
-
-/// Reading a file came to no end: a fault of the program.
-pub(super) fn ended_early(path: &Path, ended: &tokio::task::JoinError) -> Diagnostic {
-    let (file, what) = (Some(path.display().to_string().into()), format!("reading it ended early: {ended}"));
-    Diagnostic::keyless(Severity::Error, "unreadable-file", file, None, what, "write the whole file again")
 }
 
 /// Observes how old a file's own time stamp is now that the file is in use. One in the future tells of clocks that

@@ -88,7 +88,13 @@ pub(super) fn unreadable(path: &Path, error: &io::Error) -> Diagnostic {
     fault(path, "unreadable-file", what, "check its path and permissions")
 }
 
-fn fault(path: &Path, code: &'static str, what: String, cure: &str) -> Diagnostic {
+/// Reading a file came to no end: a fault of the program.
+pub(super) fn ended_early(path: &Path, ended: &tokio::task::JoinError) -> Diagnostic {
+    fault(path, "unreadable-file", format!("reading it ended early: {ended}"), "write the whole file again")
+}
+
+/// A fault of a whole file.
+pub(super) fn fault(path: &Path, code: &'static str, what: String, cure: &str) -> Diagnostic {
     let file = Some(path.display().to_string().into());
     Diagnostic::keyless(Severity::Error, code, file, None, what, cure)
 }

@@ -10,11 +10,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use super::file_text::{FileText, format_of, unreadable};
+use super::file_text::{FileText, ended_early, fault, format_of, unreadable};
 use super::keys::{self, KeySettings, Mappings};
 use super::outlet::Outlet;
 use super::watched_file::{Digest, Look, Tally, WatchedFile};
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::Diagnostic;
 use crate::document::{self, Faults, Format, Node, Place, Value};
 use crate::live::{Live, Publisher};
 use crate::mapping::{DenyList, ReservedPrefixes, SourceKind};
@@ -188,7 +188,8 @@ impl MountedFile {
                 Look::Changed(bytes, _) => match self.parse(bytes).await {
                     Ok(reading) if self.lost_cluster_id(&reading) => {
                         let what = "clusterID is gone, so the file looks half-written".to_owned();
-                        self.outlets.outlet.fail_with(&[self.whole_file("cluster-id-gone", what)]);
+                        let fault = fault(&self.path, "cluster-id-gone", what, "write the whole file again");
+                        self.outlets.outlet.fail_with(&[fault]);
                     }
                     Ok(reading) => self.publish(reading),
                     Err(faults) => {
@@ -203,16 +204,8 @@ impl MountedFile {
     async fn parse(&self, bytes: Vec<u8>) -> Result<Reading, Vec<Diagnostic>> {
         let file = FileText { name: self.path.display().to_string().into(), bytes, format: self.format };
         let settings = self.settings;
-        match tokio::task::spawn_blocking(move || Reading::parse(&file, settings)).await {
-            Ok(result) => result,
-            Err(ended) => Err(vec![self.whole_file("unreadable-file", format!("reading it ended early: {ended}"))]),
-        }
-    }
-
-    fn whole_file(&self, code: &'static str, what: String) -> Diagnostic {
-        let file = Some(self.path.display().to_string().into());
-        let cure = "write the whole file again".to_owned();
-        Diagnostic::keyless(Severity::Error, code, file, None, what, &cure)
+        let parsing = tokio::task::spawn_blocking(move || Reading::parse(&file, settings));
+        parsing.await.unwrap_or_else(|ended| Err(vec![ended_early(&self.path, &ended)]))
     }
 
     fn lost_cluster_id(&self, reading: &Reading) -> bool {

@@ -38,6 +38,19 @@ pub(crate) fn calm_json(json: String) -> String {
     calm
 }
 
+/// Text as it was, with its active characters escaped as Rust writes them: what a file holds, shown on a terminal.
+pub(crate) fn calm_text(text: &str) -> String {
+    let mut calm = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_active(c) {
+            calm.extend(c.escape_unicode());
+        } else {
+            calm.push(c);
+        }
+    }
+    calm
+}
+
 /// Whether a terminal or a reader of lines may take a character for more than text: controls (ESC among them),
 /// line and paragraph separators, bidirectional and invisible formatting.
 const fn is_active(c: char) -> bool {

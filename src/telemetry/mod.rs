@@ -4,5 +4,5 @@ mod escape;
 pub mod log;
 pub mod metrics;
 
-pub(crate) use escape::{calm_json, json_string};
+pub(crate) use escape::{calm_json, calm_text, json_string};
 pub use metrics::Metrics;

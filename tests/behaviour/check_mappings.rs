@@ -57,6 +57,14 @@ fn run_check(files: &[(&str, &str)], args: &[&str]) -> Said {
 }
 
 #[test]
+fn what_a_file_holds_reaches_no_terminal_as_a_command() {
+    let sly = "mapRoles: |\n  - rolearn: arn:aws:iam::111122223333:role/Dev\n    username: \"a\\e[2Jb\\u202Ec\"\n";
+    let said = run_check(&[("sly.yaml", sly)], &["sly.yaml"]);
+    assert!(said.stdout.contains("role/Dev"), "{}", said.stdout);
+    assert!(!said.stdout.contains(['\u{1b}', '\u{202e}']), "{:?}", said.stdout);
+}
+
+#[test]
 fn u1_check_fails_a_tab_with_its_place_and_shows_who_becomes_whom_by_a_good_map() {
     let bad = GOOD.replace(
         "    - rolearn: arn:aws:iam::111122223333:role/path",
