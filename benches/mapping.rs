@@ -9,8 +9,8 @@ use iam_bridge::diagnostic::Position;
 use iam_bridge::iam::{Partition, VerifiedIdentity};
 use iam_bridge::live::Live;
 use iam_bridge::mapping::{
-    Chain, DenyEntry, DenyList, DenyText, Entry, EntryList, EntryText, MappingTable, NodeNames, Origin,
-    ReservedPrefixes, RolePaths, ScrubbedAccounts, SourceKind, TableSettings, choose,
+    Chain, DenyEntry, DenyList, DenyText, Entry, EntryList, EntryText, MappingTable, NodeNames, Origin, RolePaths,
+    SourceKind, TableSettings, choose,
 };
 
 const SIZES: [u32; 3] = [10, 1_000, 100_000];
@@ -66,9 +66,8 @@ fn chain(size: u32, denied: u32) -> Chain {
     let texts: Vec<EntryText> = (0..size).map(text).collect();
     Chain {
         deny: Live::fixed(DenyList::new((0..denied).filter_map(deny).collect())),
-        reserved: Live::fixed(ReservedPrefixes::default()),
         tables: vec![Live::fixed(table(&texts))],
-        scrubbed: ScrubbedAccounts::default(),
+        ..Chain::default()
     }
 }
 

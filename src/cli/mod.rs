@@ -10,6 +10,7 @@ mod check;
 mod completion;
 mod demo;
 mod doctor;
+mod entries;
 mod explain;
 mod get_token;
 mod init;
@@ -90,6 +91,7 @@ fn run(command: Command, call: &Call) -> Exit {
         Command::Doctor(flags) => doctor::run(&flags, call),
         Command::Cache(flags) => cache::run(&flags, call),
         Command::Add(flags) => add::run(&flags, call),
+        Command::Entries(flags) => entries::run(&flags, call),
         Command::Verify(flags) => verify::run(&flags, call),
         Command::Version(flags) => version::run(&flags),
         Command::Completion(flags) => completion::run(flags),

@@ -21,10 +21,12 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::document::{self, Faults, Place};
 use crate::iam::Partition;
 use crate::kubernetes::ClusterAccess;
-use crate::mapping::ScrubbedAccounts;
+use crate::live::Live;
+use crate::mapping::{AccessPolicyMode, PolicyReadiness, ScrubbedAccounts};
+use crate::policy::PolicySettings;
 use crate::server::{Limits, Settings};
 use crate::sources::keys::KeySettings;
-use crate::sources::{FileText, FirstReading, Reading, SourceSettings};
+use crate::sources::{FileText, FirstReading, ModeFrom, Reading, SourceSettings};
 use crate::token::{ClusterId, TokenRules};
 
 /// `server.port` when nothing says another.
@@ -117,6 +119,12 @@ pub fn resolve(
         backend_mode_file: text_of(&server.dynamic_backend_mode_path).map(PathBuf::from),
         dynamic_file: text_of(&server.dynamic_file_path).map(PathBuf::from),
         dynamic_user_id_strict: server.dynamic_file_user_id_strict.is_some_and(|given| given.value),
+        access_entry_file: None,
+        eks: None,
+        cluster_account: None,
+        authentication_mode: ModeFrom::default(),
+        policies: AccessPolicyMode::default(),
+        policy_readiness: Live::fixed(PolicyReadiness::default()),
         cluster: cluster(typed, &server),
         reports: true,
         partition,
@@ -221,6 +229,7 @@ fn rest(
         sts,
         cache,
         sources,
+        policies: PolicySettings::default(),
         ec2,
         address: SocketAddr::new(ip, port),
         hostname: typed.hostname.clone().or_else(|| text_of(&server.hostname)).unwrap_or_else(|| HOSTNAME.to_owned()),

@@ -14,6 +14,8 @@ use crate::aws::{Connector, ConnectorError, Ec2Settings, ImdsSettings, StsSettin
 use crate::clock::{Clock, UnixSeconds};
 use crate::get_token::{self, EndpointError, EndpointForm, PresignError, StsEndpoint};
 use crate::iam::Partition;
+use crate::mapping::AccessPolicyMode;
+use crate::policy::PolicySettings;
 use crate::server::{self, DecisionLog, DenyStatus, Limits, Running, Settings};
 use crate::sources::SourceSettings;
 use crate::token::{ClusterId, ClusterIdError, TokenRules};
@@ -218,6 +220,7 @@ pub fn settings(folder: &Path) -> Result<Settings, DemoError> {
             max_entries: 1_000,
         },
         sources: SourceSettings::mounted_file(config_file(folder)),
+        policies: PolicySettings { mode: AccessPolicyMode::Off, namespace_scope: false },
         ec2: Ec2Settings::default(),
         address: loopback,
         hostname: HOST.to_owned(),

@@ -1,9 +1,12 @@
 //! The tables in the order they are asked.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
-use super::{DenyList, MappingTable, ReservedPrefixes, ScrubbedAccounts};
-use crate::live::Live;
+use super::{AccessPolicyMode, AuthenticationMode, DenyList, MappingTable, ReservedPrefixes, ScrubbedAccounts};
+use crate::iam::VerifiedIdentity;
+use crate::live::{Live, Publisher, live};
 
 /// Where mappings come from, spelled as in `server.backendMode`.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -68,4 +71,64 @@ pub struct Chain {
     pub tables: Vec<Live<MappingTable>>,
     /// `server.scrubbedAccounts`.
     pub scrubbed: ScrubbedAccounts,
+    /// `server.accessPolicies.mode`: whether grants of access entries become groups.
+    pub policies: AccessPolicyMode,
+    /// Which sources count at all.
+    pub mode: Live<AuthenticationMode>,
+    /// Whom no source knew.
+    pub missed: MissedCallers,
+}
+
+impl Default for Chain {
+    /// Without tables.
+    fn default() -> Self {
+        Self {
+            deny: Live::fixed(DenyList::default()),
+            reserved: Live::fixed(ReservedPrefixes::default()),
+            tables: Vec::new(),
+            scrubbed: ScrubbedAccounts::default(),
+            policies: AccessPolicyMode::default(),
+            mode: Live::fixed(AuthenticationMode::default()),
+            missed: MissedCallers::default(),
+        }
+    }
+}
+
+/// Principals that were not mapped, by lower-case canonical ARN: a source that asks for its entries now and then asks
+/// for theirs first. Bounded; what is told is forgotten when it is taken.
+#[derive(Clone, Debug)]
+pub struct MissedCallers(Arc<Publisher<BTreeSet<String>>>);
+
+/// Principals that are remembered until they are taken.
+const MOST_MISSED: usize = 256;
+
+impl Default for MissedCallers {
+    fn default() -> Self {
+        Self(Arc::new(live(BTreeSet::new()).0))
+    }
+}
+
+impl MissedCallers {
+    /// Remembers a caller, unless there are too many.
+    pub fn tell(&self, identity: &VerifiedIdentity) {
+        let arn = identity.canonical_arn().lowercase();
+        let missed = self.0.subscribe().now();
+        if missed.len() < MOST_MISSED && !missed.contains(arn) {
+            self.0.update(|missed| missed.iter().cloned().chain([arn.to_owned()]).collect());
+        }
+    }
+
+    /// Changes whenever somebody was told of.
+    #[must_use]
+    pub fn subscribe(&self) -> Live<BTreeSet<String>> {
+        self.0.subscribe()
+    }
+
+    /// Takes what was told.
+    #[must_use]
+    pub fn take(&self) -> Arc<BTreeSet<String>> {
+        let missed = self.0.subscribe().now();
+        self.0.update(|now| now.difference(&missed).cloned().collect());
+        missed
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::principal::{ExactArn, Principal, parse_principal};
 use super::window::{self, Standing, Window};
-use super::{EntryError, EntryRules, MappingError, SharedNames, Template};
+use super::{EntryError, EntryRules, Grant, MappingError, SharedNames, Template};
 use crate::clock::UnixSeconds;
 use crate::diagnostic::Position;
 use crate::iam::{CanonicalArn, VerifiedIdentity};
@@ -201,6 +201,12 @@ impl Entry {
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
         self.limits.as_deref().and_then(|limits| limits.reason.as_deref())
+    }
+
+    /// Access policies that it gives; an access entry alone does.
+    #[must_use]
+    pub const fn grants(&self) -> &[Grant] {
+        &[]
     }
 
     /// What it matches, as a person would write it.

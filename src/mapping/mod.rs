@@ -12,6 +12,8 @@
 //! strict user ids has roles and users by their unique id instead.
 //! Source: aws-iam-authenticator 0.7.18; where we differ and why: `docs/compatibility.md`, "Mapping".
 
+mod access_entry;
+mod access_scope;
 mod arn_index;
 mod chain;
 mod deny;
@@ -20,6 +22,7 @@ mod entry_error;
 mod entry_rules;
 mod entry_warning;
 mod nearest;
+mod policies;
 mod principal;
 mod reserved;
 mod search;
@@ -35,13 +38,18 @@ use std::sync::Arc;
 use crate::clock::UnixSeconds;
 use crate::iam::VerifiedIdentity;
 
-pub use chain::{Chain, SourceKind};
+pub use access_entry::{
+    AccessEntry, AccessEntryError, AccessEntryForm, AccessEntryRules, AccessEntryText, AssociationText,
+};
+pub use access_scope::{AccessScope, AccessScopeError, Grant, NamespacePattern};
+pub use chain::{Chain, MissedCallers, SourceKind};
 pub use deny::{DenyEntry, DenyEntryError, DenyList, DenyText};
 pub use entry::{Entry, EntryList, EntryText, Origin, SsoText};
 pub use entry_error::EntryError;
 pub use entry_rules::{ArnReading, EntryRules, RolePaths};
 pub use entry_warning::EntryWarning;
 pub use nearest::{Nearest, nearest, suggested_member};
+pub use policies::{AccessPolicyMode, AuthenticationMode, PolicyReadiness, PolicyState};
 pub use reserved::{NameKind, ReservedName, ReservedPrefixes, is_reserved_group, is_reserved_username};
 pub use search::{Finding, Hint, search};
 pub use shared_names::SharedNames;

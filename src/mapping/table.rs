@@ -40,6 +40,7 @@ pub struct MappingTable {
     role_ids: HashMap<String, usize>,
     user_ids: HashMap<String, usize>,
     account_ids: HashMap<String, usize>,
+    unread: bool,
 }
 
 /// What in a table knows a principal.
@@ -83,6 +84,7 @@ impl MappingTable {
             patterns: HashMap::new(),
             role_ids: HashMap::new(),
             user_ids: HashMap::new(),
+            unread: false,
         };
         // An identity always has an account; an empty item of the list (YAML null) must not meet an empty one.
         table.account_ids.remove("");
@@ -124,6 +126,18 @@ impl MappingTable {
     #[must_use]
     pub fn empty(settings: TableSettings) -> Self {
         Self::new(settings, Vec::new(), Vec::new(), Vec::new())
+    }
+
+    /// The table of a source that has not read its input yet: empty, and nothing follows from that.
+    #[must_use]
+    pub fn unread(settings: TableSettings) -> Self {
+        Self { unread: true, ..Self::empty(settings) }
+    }
+
+    /// Whether its source has read its input.
+    #[must_use]
+    pub const fn is_read(&self) -> bool {
+        !self.unread
     }
 
     /// Number of entries, account ids included.

@@ -50,6 +50,8 @@ use crate::authenticator::{Authenticator, Verifier};
 use crate::aws::{self, Connector, Ec2Names, Ec2SettingsError, ImdsSettings, Sts};
 use crate::clock::{Clock, UnixSeconds};
 use crate::live::{Publisher, live};
+use crate::mapping::PolicyReadiness;
+use crate::policy;
 use crate::sources::{self, SourceError, Sources};
 use crate::telemetry::Metrics;
 use crate::token::TokenRules;
@@ -151,7 +153,7 @@ pub fn init(init: &Init, now: UnixSeconds) -> Result<Vec<PathBuf>, CertificateEr
 ///
 /// # Errors
 /// [`StartError`].
-pub async fn start(settings: Settings, connector: Connector, clock: Clock) -> Result<Running, StartError> {
+pub async fn start(mut settings: Settings, connector: Connector, clock: Clock) -> Result<Running, StartError> {
     settings.ec2.judge()?;
     let metrics = Arc::new(Metrics::new()?);
     let records = Arc::new(open_records(&settings.decision_log)?);
@@ -175,7 +177,13 @@ pub async fn start(settings: Settings, connector: Connector, clock: Clock) -> Re
         Arc::clone(&metrics),
     )?;
 
+    let (policy_readiness, readiness) = live(PolicyReadiness::default());
+    settings.sources.policy_readiness = readiness;
     let (chain, sources) = sources::start(&settings.sources, Arc::clone(&metrics), clock.clone()).await?;
+    let (cluster, until) = (settings.sources.cluster.clone(), end.clone());
+    let (chains, ours) = (chain.clone(), (Arc::clone(&metrics), clock.clone()));
+    let keep = policy::run(settings.policies, cluster, chains, policy_readiness, ours.0, ours.1);
+    tasks.spawn(async move { until.run_until_cancelled(Box::pin(keep)).await.unwrap_or(()) });
     if !settings.kubeconfig_pregenerated {
         write_kubeconfig(&settings.generate_kubeconfig, &place, &ca_pem, &settings.hostname, address.port())?;
         tracing::info!(path = %settings.generate_kubeconfig.display(), "wrote the webhook kubeconfig");

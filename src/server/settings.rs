@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::authenticator::CacheSettings;
 use crate::aws::{Ec2Settings, ImdsSettings, StsSettings};
+use crate::policy::PolicySettings;
 use crate::sources::SourceSettings;
 use crate::token::TokenRules;
 
@@ -20,6 +21,8 @@ pub struct Settings {
     pub cache: CacheSettings,
     /// `server.backendMode`, the config file, scrubbed accounts: what [`crate::sources::start`] takes.
     pub sources: SourceSettings,
+    /// `server.accessPolicies`.
+    pub policies: PolicySettings,
     /// `server.ec2*`, `server.nodeName`.
     pub ec2: Ec2Settings,
     /// `server.address` and `server.port`; port 0 takes a free one.

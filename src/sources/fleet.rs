@@ -13,7 +13,9 @@ use tokio::task::JoinSet;
 
 use super::outlet::{Board, Outlet};
 use super::watched_file::Tally;
-use super::{SourceSettings, SourceState, config_map, crd, dynamic_file};
+use super::{
+    SourceSettings, SourceState, access_entry_crd, access_entry_file, config_map, crd, dynamic_file, eks_access_entries,
+};
 use crate::clock::Clock;
 use crate::kubernetes::ClusterAccess;
 use crate::live::{Live, Publisher};
@@ -146,10 +148,10 @@ impl Fleet {
             SourceKind::Crd => Box::pin(crd::run(ground, outlet)),
             SourceKind::DynamicFile => Box::pin(dynamic_file::run(ground, outlet)),
             SourceKind::EksConfigMap => Box::pin(config_map::run(ground, outlet)),
-            SourceKind::AccessEntry
-            | SourceKind::AccessEntryFile
-            | SourceKind::EksAccessEntries
-            | SourceKind::MountedFile => return None,
+            SourceKind::AccessEntry => Box::pin(access_entry_crd::run(ground, outlet)),
+            SourceKind::AccessEntryFile => Box::pin(access_entry_file::run(ground, outlet)),
+            SourceKind::EksAccessEntries => Box::pin(eks_access_entries::run(ground, outlet)),
+            SourceKind::MountedFile => return None,
         };
         let (board, metrics) = (self.ground.board.clone(), Arc::clone(&self.ground.metrics));
         board.add(kind);

@@ -18,10 +18,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod access_entry_crd;
+mod access_entry_file;
 mod backend_mode;
 mod config_map;
 mod crd;
 mod dynamic_file;
+mod eks_access_entries;
 mod file_text;
 mod fleet;
 pub mod keys;
@@ -29,6 +32,7 @@ mod mounted_file;
 mod outlet;
 mod watched_file;
 
+pub use eks_access_entries::{EksMirror, Pins};
 pub use file_text::{FileText, format_of, read_regular};
 pub use mounted_file::{FirstReading, Reading};
 
@@ -38,10 +42,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::iam::Partition;
+use crate::iam::{AccountId, Partition};
 use crate::kubernetes::ClusterAccess;
 use crate::live::{Live, Publisher, live};
-use crate::mapping::{Chain, DenyList, ReservedPrefixes, RolePaths, ScrubbedAccounts, SourceKind};
+use crate::mapping::{
+    AccessPolicyMode, AuthenticationMode, Chain, DenyList, MissedCallers, PolicyReadiness, ReservedPrefixes, RolePaths,
+    ScrubbedAccounts, SourceKind,
+};
 use crate::telemetry::Metrics;
 use backend_mode::ModeFile;
 use fleet::{Fleet, Ground};
@@ -62,6 +69,18 @@ pub struct SourceSettings {
     pub dynamic_file: Option<PathBuf>,
     /// `server.dynamicfileUserIDStrict`: entries of the dynamic file are looked up by their `userid`.
     pub dynamic_user_id_strict: bool,
+    /// `server.accessEntryFile`, which [`SourceKind::AccessEntryFile`] follows.
+    pub access_entry_file: Option<PathBuf>,
+    /// `server.eksAccessEntries`, which [`SourceKind::EksAccessEntries`] mirrors.
+    pub eks: Option<EksMirror>,
+    /// `server.cluster.accountId`: roles of nodes belong to it.
+    pub cluster_account: Option<AccountId>,
+    /// `server.authenticationMode`.
+    pub authentication_mode: ModeFrom,
+    /// `server.accessPolicies.mode`.
+    pub policies: AccessPolicyMode,
+    /// How the objects of access policies stand, for the statuses of access entries.
+    pub policy_readiness: Live<PolicyReadiness>,
     /// `server.kubeconfig`, `server.master`: where the API server is, for the sources that live there.
     pub cluster: ClusterAccess,
     /// Whether faults and successes are told to the API server too: Events, statuses of `iamidentitymappings`.
@@ -78,6 +97,21 @@ pub struct SourceSettings {
     pub scrubbed: ScrubbedAccounts,
     /// What `config` has read already.
     pub first_reading: FirstReading,
+}
+
+/// Where the authentication mode comes from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ModeFrom {
+    /// `server.authenticationMode`, or its default.
+    Config(AuthenticationMode),
+    /// `mirror`: what the mirrored EKS cluster says.
+    Mirror,
+}
+
+impl Default for ModeFrom {
+    fn default() -> Self {
+        Self::Config(AuthenticationMode::default())
+    }
 }
 
 /// Why the sources do not start.
@@ -159,7 +193,20 @@ pub async fn start(
     let (deny, deny_list) = live(DenyList::default());
     let (reserved, prefixes) = live(ReservedPrefixes::default());
     let (outlet, mounted) = Outlet::new(ground.table_settings(SourceKind::MountedFile), &ground.board, &ground.metrics);
-    let chain = Chain { deny: deny_list, reserved: prefixes, tables: Vec::new(), scrubbed: settings.scrubbed.clone() };
+    let mode = match settings.authentication_mode {
+        ModeFrom::Config(mode) => mode,
+        ModeFrom::Mirror => AuthenticationMode::default(),
+    };
+    let (_mode, modes) = live(mode);
+    let chain = Chain {
+        deny: deny_list,
+        reserved: prefixes,
+        tables: Vec::new(),
+        scrubbed: settings.scrubbed.clone(),
+        policies: settings.policies,
+        mode: modes,
+        missed: MissedCallers::default(),
+    };
     let (chain, chains) = live(chain);
     let (state, cancel, mut tasks) = (ground.board.subscribe(), CancellationToken::new(), JoinSet::new());
     let mut fleet = Fleet::new(ground.clone(), mounted, chain);
@@ -201,8 +248,13 @@ fn refuse_what_is_to_come(modes: &[SourceKind]) -> Result<(), SourceError> {
 #[must_use]
 pub const fn is_available(kind: SourceKind) -> bool {
     match kind {
-        SourceKind::Crd | SourceKind::DynamicFile | SourceKind::EksConfigMap | SourceKind::MountedFile => true,
-        SourceKind::AccessEntry | SourceKind::AccessEntryFile | SourceKind::EksAccessEntries => false,
+        SourceKind::AccessEntry
+        | SourceKind::AccessEntryFile
+        | SourceKind::Crd
+        | SourceKind::DynamicFile
+        | SourceKind::EksAccessEntries
+        | SourceKind::EksConfigMap
+        | SourceKind::MountedFile => true,
     }
 }
 
@@ -216,6 +268,12 @@ impl SourceSettings {
             backend_mode_file: None,
             dynamic_file: None,
             dynamic_user_id_strict: false,
+            access_entry_file: None,
+            eks: None,
+            cluster_account: None,
+            authentication_mode: ModeFrom::default(),
+            policies: AccessPolicyMode::default(),
+            policy_readiness: Live::fixed(PolicyReadiness::default()),
             cluster: ClusterAccess::default(),
             reports: true,
             partition: Partition::Aws,

@@ -35,7 +35,7 @@ pub(super) struct Board(Arc<Publisher<SourcesState>>);
 impl Outlet {
     /// The outlet of a source, and the table that requests read.
     pub(super) fn new(settings: TableSettings, board: &Board, metrics: &Arc<Metrics>) -> (Self, Live<MappingTable>) {
-        let (table, tables) = live(MappingTable::empty(settings));
+        let (table, tables) = live(MappingTable::unread(settings));
         let kind = settings.source;
         let (board, metrics) = (board.clone(), Arc::clone(metrics));
         (Self { kind, table, board, metrics, published: false, fault: None, told: Vec::new() }, tables)

@@ -11,7 +11,7 @@ use iam_bridge::iam::{Partition, VerifiedIdentity};
 use iam_bridge::live::{Live, Publisher, live};
 use iam_bridge::mapping::{
     Chain, DenyEntry, DenyList, DenyText, Entry, EntryList, EntryText, KubernetesUser, MappingTable, Origin, RolePaths,
-    ScrubbedAccounts, SourceKind, TableSettings,
+    SourceKind, TableSettings,
 };
 use iam_bridge::telemetry::Metrics;
 use iam_bridge::token::{ClusterId, Token, TokenKind, TokenRules};
@@ -172,12 +172,7 @@ impl Bridge {
         let desk = Desk::with(CacheSettings::default(), limits).await;
         let (deny, deny_list) = live(DenyList::default());
         let (table, first) = live(mapped(&["Dev"]));
-        let chain = Chain {
-            deny: deny_list,
-            reserved: Live::fixed(Default::default()),
-            tables: vec![first],
-            scrubbed: ScrubbedAccounts::default(),
-        };
+        let chain = Chain { deny: deny_list, tables: vec![first], ..Chain::default() };
         let metrics = Arc::new(Metrics::new().unwrap());
         let nodes =
             Ec2Names::new(Ec2Settings::default(), Partition::Aws, Live::fixed(None), desk.clock.clone(), metrics);

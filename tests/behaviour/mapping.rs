@@ -4,9 +4,9 @@ use iam_bridge::clock::UnixSeconds;
 use iam_bridge::iam::{Partition, VerifiedIdentity};
 use iam_bridge::live::Live;
 use iam_bridge::mapping::{
-    self, Chain, Choice, DenyList, Entry, EntryList, EntryText, KubernetesUser, MappedAccount, MappingError,
-    MappingTable, NodeNames, Origin, ReservedName, ReservedPrefixes, RolePaths, ScrubbedAccounts, SourceKind, SsoText,
-    TableSettings, repeated_entries,
+    self, Chain, Choice, Entry, EntryList, EntryText, KubernetesUser, MappedAccount, MappingError, MappingTable,
+    NodeNames, Origin, ReservedName, ReservedPrefixes, RolePaths, ScrubbedAccounts, SourceKind, SsoText, TableSettings,
+    repeated_entries,
 };
 
 pub(crate) const NOW: UnixSeconds = UnixSeconds(1_935_817_689);
@@ -57,12 +57,7 @@ pub(crate) fn table(source: SourceKind, roles: &[EntryText], users: &[EntryText]
 }
 
 pub(crate) fn chain(tables: Vec<MappingTable>) -> Chain {
-    Chain {
-        deny: Live::fixed(DenyList::default()),
-        reserved: Live::fixed(ReservedPrefixes::default()),
-        tables: tables.into_iter().map(Live::fixed).collect(),
-        scrubbed: ScrubbedAccounts::default(),
-    }
+    Chain { tables: tables.into_iter().map(Live::fixed).collect(), ..Chain::default() }
 }
 
 /// A chain of one mounted file.

@@ -5,6 +5,7 @@
 //! written `--switch=false`. Every flag is an `Option`, so that the rooms can tell "not typed" from a default.
 
 mod add;
+mod entries;
 mod get_token;
 mod kubeconfig;
 mod server;
@@ -16,6 +17,7 @@ use clap_complete::Shell;
 use secrecy::SecretString;
 
 pub use add::{Add, AddEntry, AddHow, AddRole, AddUser, AddWhom};
+pub use entries::{ConvertEntries, DiffEntries, Entries, EntriesAction, PinEntries, RenderEntries};
 pub use get_token::{
     Cache, CacheAction, CacheList, CachePlace, GetToken, Keys, SessionNameFrom, TokenCache, TokenOutput,
 };
@@ -103,6 +105,9 @@ pub enum Command {
         after_help = "Example:\n  iam-bridge add role --rolearn arn:aws:iam::111122223333:role/Dev --username dev --groups devs\n  iam-bridge add user --userarn arn:aws:iam::111122223333:user/Bob --username bob --groups devs\n\nThe entry is put behind the others; everything else stays as it is. The rights it needs: deploy/rbac-add.yaml."
     )]
     Add(Box<Add>),
+    /// Access entries: make them of other mappings, compare, render, pin
+    #[command(after_help = "Example:\n  iam-bridge entries convert aws-auth.yaml > access-entries.yaml")]
+    Entries(Box<Entries>),
     /// Ask STS who a token belongs to
     #[command(
         after_help = "Example:\n  iam-bridge get-token -i prod --token-only | iam-bridge verify -i prod --token -"

@@ -5,6 +5,7 @@
 //! one parser, so none can disagree. What the reference accepts is accepted (a list of one entry without its dash, a
 //! number for a name, `a,b` for a list); what it swallows in silence is told.
 
+mod access_entry;
 mod accounts;
 mod append;
 mod aws_auth;
@@ -20,6 +21,7 @@ mod typing;
 
 use std::sync::Arc;
 
+pub use access_entry::{access_entry_text, parse_access_entry};
 pub use accounts::{parse_accounts, warn_of_lost_digits};
 pub use append::{AppendError, append_entry};
 pub use aws_auth::{AwsAuth, AwsAuthPart, parse_aws_auth};
