@@ -60,6 +60,12 @@ impl<T> Publisher<T> {
         self.0.send_modify(|value| *value = Arc::new(make(value)));
     }
 
+    /// Whether anybody reads.
+    #[must_use]
+    pub fn has_readers(&self) -> bool {
+        self.0.receiver_count() > 0
+    }
+
     /// Another reading end.
     #[must_use]
     pub fn subscribe(&self) -> Live<T> {

@@ -80,7 +80,12 @@ impl Authenticator {
         now: UnixSeconds,
         trail: &mut Trail,
     ) -> Result<KubernetesUser, MappingError> {
-        let choice = trail.chosen(mapping::choose(&self.chain.now(), identity, now)?);
+        let chain = self.chain.now();
+        let choice = mapping::choose(&chain, identity, now);
+        if matches!(choice, Err(MappingError::NotMapped)) {
+            chain.missed.tell(identity); // a source that asks now and then may ask for this one first
+        }
+        let choice = trail.chosen(choice?);
         let names = self.node_names(&choice, identity, trail).await;
         choice.render(identity, &names)
     }

@@ -11,6 +11,7 @@ mod sdk_http;
 mod sts;
 mod sts_error;
 mod sts_limits;
+mod surroundings;
 
 pub use connector::{Connector, ConnectorError, ConnectorSettings};
 pub use ec2_names::{Ec2Names, Ec2Settings, Ec2SettingsError, HostForm, NodeError, NodeName};
@@ -19,3 +20,4 @@ pub use imds::{ImdsSettings, instance_region};
 pub use sdk_http::{SdkHttp, TRUST_ROOTS};
 pub use sts::{Errand, Sts, StsSettings};
 pub use sts_error::{AnswerFault, Bearing, StsError};
+pub use surroundings::AwsSurroundings;

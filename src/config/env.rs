@@ -71,6 +71,8 @@ pub struct AwsEnv {
     pub endpoint_url_eks: Option<String>,
     /// `AWS_ENDPOINT_URL_EC2`
     pub endpoint_url_ec2: Option<String>,
+    /// `AWS_ENDPOINT_URL_IAM`
+    pub endpoint_url_iam: Option<String>,
     /// `AWS_CONFIG_FILE`
     pub config_file: Option<PathBuf>,
     /// `AWS_SHARED_CREDENTIALS_FILE`
@@ -155,6 +157,7 @@ impl Env {
                 endpoint_url: one("AWS_ENDPOINT_URL"),
                 endpoint_url_eks: one("AWS_ENDPOINT_URL_EKS"),
                 endpoint_url_ec2: one("AWS_ENDPOINT_URL_EC2"),
+                endpoint_url_iam: one("AWS_ENDPOINT_URL_IAM"),
                 config_file: path("AWS_CONFIG_FILE"),
                 credentials_file: path("AWS_SHARED_CREDENTIALS_FILE"),
                 login_cache_directory: path("AWS_LOGIN_CACHE_DIRECTORY"),

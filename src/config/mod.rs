@@ -17,4 +17,5 @@ mod modes;
 mod node_names;
 mod pick;
 pub mod server;
+mod surroundings;
 mod words;

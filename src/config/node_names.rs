@@ -1,14 +1,12 @@
 //! `server.ec2*`, `server.sourceARN` and `server.nodeName`: how nodes get their names.
 
-use std::path::PathBuf;
-
-use super::env::{AwsEnv, Env};
+use super::env::Env;
 use super::file::{Given, ServerKeys};
 use super::flags;
-use super::get_token::{environment_keys, truth};
 use super::judge::{From, Judge};
 use super::pick::{text_of, values};
-use crate::aws::{Ec2Settings, HostForm};
+use super::surroundings::{endpoint, surroundings};
+use crate::aws::Ec2Settings;
 use crate::diagnostic::Severity;
 use crate::iam::ArnSections;
 
@@ -26,6 +24,7 @@ pub(super) fn settings(
     let defaults = Ec2Settings::default();
     let qps = ("server.ec2DescribeInstancesQps", "--ec2-describeInstances-qps", defaults.qps);
     let burst = ("server.ec2DescribeInstancesBurst", "--ec2-describeInstances-burst", defaults.burst);
+    let around = surroundings(env);
     Ec2Settings {
         qps: rate(typed.ec2_describe_instances_qps, server.ec2_describe_instances_qps, qps, judge),
         burst: rate(typed.ec2_describe_instances_burst, server.ec2_describe_instances_burst, burst, judge),
@@ -47,21 +46,12 @@ pub(super) fn settings(
         node_name: server.node_name.map(|given| given.value).unwrap_or_default(),
         region: env.aws.region.clone(),
         endpoint: endpoint(&env.aws, &env.aws.endpoint_url_ec2),
-        host_form: HostForm {
-            fips: env.aws.use_fips.as_deref().and_then(truth).unwrap_or_default(),
-            dual_stack: env.aws.use_dual_stack.as_deref().and_then(truth).unwrap_or_default(),
-        },
-        sts_endpoint: endpoint(&env.aws, &env.aws.endpoint_url_sts),
-        ca_bundle: env.aws.ca_bundle.as_ref().or(env.aws.ssl_cert_file.as_ref()).map(PathBuf::from),
-        environment_keys: environment_keys(&env.aws),
+        host_form: around.host_form,
+        sts_endpoint: around.sts_endpoint,
+        ca_bundle: around.ca_bundle,
+        environment_keys: around.environment_keys,
         budget: defaults.budget,
     }
-}
-
-/// A service's own variable, else the one for all; neither where they are to be ignored.
-fn endpoint(aws: &AwsEnv, own: &Option<String>) -> Option<String> {
-    let are_ignored = aws.ignore_endpoint_urls.as_deref().and_then(truth).unwrap_or_default();
-    own.as_ref().or(aws.endpoint_url.as_ref()).filter(|_| !are_ignored).cloned()
 }
 
 /// The reference takes any number and does not limit these calls at all; here one a second is the least.

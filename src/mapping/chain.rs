@@ -109,8 +109,11 @@ impl Default for MissedCallers {
 }
 
 impl MissedCallers {
-    /// Remembers a caller, unless there are too many.
+    /// Remembers a caller, unless there are too many or no source listens.
     pub fn tell(&self, identity: &VerifiedIdentity) {
+        if !self.0.has_readers() {
+            return;
+        }
         let arn = identity.canonical_arn().lowercase();
         let missed = self.0.subscribe().now();
         if missed.len() < MOST_MISSED && !missed.contains(arn) {

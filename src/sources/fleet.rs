@@ -19,7 +19,7 @@ use super::{
 use crate::clock::Clock;
 use crate::kubernetes::ClusterAccess;
 use crate::live::{Live, Publisher};
-use crate::mapping::{Chain, MappingTable, SourceKind, TableSettings};
+use crate::mapping::{AuthenticationMode, Chain, MappingTable, MissedCallers, SourceKind, TableSettings};
 use crate::telemetry::Metrics;
 
 /// What every source is given.
@@ -31,6 +31,10 @@ pub(super) struct Ground {
     pub(super) clock: Clock,
     /// Changes whenever every input is to be read anew.
     pub(super) reload: Live<u64>,
+    /// What the mirrored cluster says of entries and aws-auth, where `server.authenticationMode` leaves it to that.
+    pub(super) mode: Arc<Publisher<AuthenticationMode>>,
+    /// Whom no source knew.
+    pub(super) missed: MissedCallers,
 }
 
 /// The sources that run.

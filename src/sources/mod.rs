@@ -189,15 +189,24 @@ pub async fn start(
     refuse_what_is_to_come(&settings.backend_modes)?;
     let (reload, reloads) = live(0);
     let board = Board::new();
-    let ground = Ground { settings: Arc::new(settings.clone()), board, metrics, clock, reload: reloads };
+    let mode = match settings.authentication_mode {
+        ModeFrom::Config(mode) => mode,
+        ModeFrom::Mirror => AuthenticationMode::default(), // until the mirrored cluster has said it
+    };
+    let (mode, modes) = live(mode);
+    let missed = MissedCallers::default();
+    let ground = Ground {
+        settings: Arc::new(settings.clone()),
+        board,
+        metrics,
+        clock,
+        reload: reloads,
+        mode: Arc::new(mode),
+        missed: missed.clone(),
+    };
     let (deny, deny_list) = live(DenyList::default());
     let (reserved, prefixes) = live(ReservedPrefixes::default());
     let (outlet, mounted) = Outlet::new(ground.table_settings(SourceKind::MountedFile), &ground.board, &ground.metrics);
-    let mode = match settings.authentication_mode {
-        ModeFrom::Config(mode) => mode,
-        ModeFrom::Mirror => AuthenticationMode::default(),
-    };
-    let (_mode, modes) = live(mode);
     let chain = Chain {
         deny: deny_list,
         reserved: prefixes,
@@ -205,7 +214,7 @@ pub async fn start(
         scrubbed: settings.scrubbed.clone(),
         policies: settings.policies,
         mode: modes,
-        missed: MissedCallers::default(),
+        missed,
     };
     let (chain, chains) = live(chain);
     let (state, cancel, mut tasks) = (ground.board.subscribe(), CancellationToken::new(), JoinSet::new());

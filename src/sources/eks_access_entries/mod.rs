@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::fleet::Ground;
 use super::outlet::Outlet;
+use crate::aws::AwsSurroundings;
 
 /// `server.eksAccessEntries`.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -29,6 +30,8 @@ pub struct EksMirror {
     pub max_stale: Duration,
     /// Where the snapshot is kept: `server.stateDir`.
     pub state_dir: PathBuf,
+    /// What the environment says about calls to AWS: `config::surroundings` reads it.
+    pub surroundings: AwsSurroundings,
 }
 
 /// `server.eksAccessEntries.pin`: whether entries are pinned to the unique id that IAM knows.
