@@ -1,12 +1,14 @@
-//! Every call to AWS: STS for the webhook, the metadata service, EKS; and the HTTP client under the SDK.
+//! Every call to AWS: STS for the webhook, the metadata service, EC2, EKS, IAM; and the HTTP client under the SDK.
 
 mod answer;
 mod breaker;
 mod connector;
 mod ec2_names;
 mod eks;
+mod iam;
 mod imds;
 mod known_callers;
+mod query;
 mod sdk_http;
 mod sts;
 mod sts_error;
@@ -16,6 +18,7 @@ mod surroundings;
 pub use connector::{Connector, ConnectorError, ConnectorSettings};
 pub use ec2_names::{Ec2Names, Ec2Settings, Ec2SettingsError, HostForm, NodeError, NodeName};
 pub use eks::{EksCall, EksCluster, EksError, describe_cluster};
+pub use iam::{Iam, IamError, IamKind, IamPrincipal, IamSettings};
 pub use imds::{ImdsSettings, instance_region};
 pub use sdk_http::{SdkHttp, TRUST_ROOTS};
 pub use sts::{Errand, Sts, StsSettings};

@@ -44,6 +44,7 @@ mod get_token;
 mod get_token_aws;
 mod get_token_mfa;
 mod get_token_roles;
+mod iam;
 mod identity;
 mod identity_cache;
 mod imds;

@@ -5,8 +5,7 @@
 
 use serde::Deserialize;
 
-/// Longest code that is passed on.
-const CODE_BYTES: usize = 64;
+use crate::aws::query::sound_code;
 
 /// One page of instances.
 #[derive(Debug, Eq, PartialEq)]
@@ -42,9 +41,7 @@ impl Page {
 /// The code of an error document: letters, digits and dots.
 pub(super) fn error_code(xml: &str) -> Option<String> {
     let answer: Refusal = quick_xml::de::from_str(xml).ok()?;
-    let code = answer.errors?.error?.code;
-    let is_code = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'.';
-    ((1..=CODE_BYTES).contains(&code.len()) && code.bytes().all(is_code)).then_some(code)
+    sound_code(answer.errors?.error?.code)
 }
 
 /// Without a set of reservations it is some other document.

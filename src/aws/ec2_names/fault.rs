@@ -1,14 +1,6 @@
 //! Why a call to EC2 brought nothing.
 
-/// Codes for keys that EC2 does not take (any more).
-pub(super) const BAD_KEYS: [&str; 6] = [
-    "AuthFailure",
-    "ExpiredToken",
-    "InvalidClientTokenId",
-    "RequestExpired",
-    "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
-];
+use crate::aws::query::{QueryFault, Refusal, is_of_keys};
 
 /// Why a call brought nothing. Holds no key, signature, body or URL.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -79,11 +71,33 @@ impl CallFault {
     }
 }
 
+impl From<QueryFault> for CallFault {
+    fn from(fault: QueryFault) -> Self {
+        match fault {
+            QueryFault::Connection(why) => Self::Connection(why),
+            QueryFault::NoText => Self::Answer("it is no UTF-8"),
+            QueryFault::TooLong => Self::Answer("it is longer than 8 MiB"),
+            QueryFault::TrustRoots(why) => Self::TrustRoots(why),
+            QueryFault::Unsignable => Self::Unsignable,
+        }
+    }
+}
+
+impl From<Refusal> for CallFault {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Refused { status, code } => Self::Refused { status, code },
+            Refusal::Status(status) => Self::Status(status),
+            Refusal::Throttled(code) => Self::Throttled(code),
+        }
+    }
+}
+
 /// What to do about a code, if it says so.
 fn remedy(code: &str) -> &'static str {
     match code {
         "UnauthorizedOperation" | "AccessDenied" => "; allow ec2:DescribeInstances to the server's keys",
-        code if BAD_KEYS.contains(&code) => "; look at the server's AWS keys and its clock",
+        code if is_of_keys(code) => "; look at the server's AWS keys and its clock",
         _ => "",
     }
 }

@@ -13,6 +13,7 @@
 
 pub(crate) mod ec2;
 mod eks;
+pub(crate) mod iam;
 mod judge;
 mod logins;
 mod metadata;
