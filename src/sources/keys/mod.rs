@@ -6,6 +6,8 @@
 //! number for a name, `a,b` for a list); what it swallows in silence is told.
 
 mod access_entry;
+mod access_entry_file;
+mod access_entry_objects;
 mod accounts;
 mod append;
 mod aws_auth;
@@ -16,12 +18,14 @@ mod entries;
 mod iam_identity_mapping;
 mod members;
 mod modes;
+mod printed_entry;
 mod reserved;
 mod typing;
 
 use std::sync::Arc;
 
 pub use access_entry::{access_entry_text, parse_access_entry};
+pub use access_entry_file::{AccessEntryFile, AccessEntryFileSettings, parse_access_entry_file};
 pub use accounts::{parse_accounts, warn_of_lost_digits};
 pub use append::{AppendError, append_entry};
 pub use aws_auth::{AwsAuth, AwsAuthPart, parse_aws_auth};
