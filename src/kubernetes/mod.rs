@@ -8,6 +8,7 @@
 //! A person's client has the one token it was given, whatever else the kubeconfig's user could prove itself with; a
 //! server's has all of it.
 
+mod access_entry;
 mod aws_auth_map;
 mod client;
 mod cluster_access;
@@ -22,6 +23,10 @@ mod token_file;
 mod transport;
 mod watch;
 
+pub use access_entry::{
+    API_GROUP, AccessEntry as AccessEntryManifest, AccessEntryCondition, AccessEntrySpec, AccessEntryStatus,
+    AccessScopeSpec, PolicyAssociation,
+};
 pub use aws_auth_map::{AWS_AUTH, AwsAuthError, AwsAuthMap, AwsAuthObject, EditFault, IfMissing};
 pub use client::{Client, KubernetesError, Permissions, Subject};
 pub use cluster_access::{AccessError, ClusterAccess, connect, connect_person};
