@@ -82,7 +82,8 @@ impl Fleet {
     pub(super) async fn launch(&mut self, kinds: &[SourceKind]) {
         self.start_missing(kinds);
         self.publish(kinds);
-        let local = |source: &SourceState| source.kind == SourceKind::DynamicFile && !source.is_settled();
+        let of_a_file = |kind| matches!(kind, SourceKind::AccessEntryFile | SourceKind::DynamicFile);
+        let local = |source: &SourceState| of_a_file(source.kind) && !source.is_settled();
         self.until_none(local).await;
     }
 
