@@ -29,8 +29,10 @@ pub enum AuthenticationMode {
 /// How the RBAC objects of access policies stand; for statuses.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct PolicyReadiness {
-    /// Nothing is written, whatever there is to write: mode `off`, or no namespaces wanted.
+    /// With mode `off` nothing is looked at or written, and no group is sent.
     pub mode: AccessPolicyMode,
+    /// With `namespaceScope: false` nothing is looked at or written either: the objects come from elsewhere.
+    pub elsewhere: bool,
     /// By policy. A policy that is not here has not been looked at yet.
     pub states: BTreeMap<AccessPolicy, PolicyState>,
 }

@@ -6,7 +6,13 @@
 //!
 //! What is desired is a function of the entries and the namespaces alone; who holds the Lease writes it.
 
+mod desired;
+mod fixed;
+
 use std::sync::Arc;
+
+pub use desired::role_bindings;
+pub use fixed::access_policies_yaml;
 
 use crate::clock::Clock;
 use crate::kubernetes::ClusterAccess;
@@ -39,5 +45,6 @@ pub async fn run(
     clock: Clock,
 ) {
     let (_, _, _, _) = (cluster, chain, metrics, clock);
-    readiness.publish(PolicyReadiness { mode: settings.mode, ..PolicyReadiness::default() });
+    let elsewhere = !settings.namespace_scope;
+    readiness.publish(PolicyReadiness { mode: settings.mode, elsewhere, ..PolicyReadiness::default() });
 }

@@ -63,6 +63,7 @@ mod mapping_properties;
 mod messages;
 mod object_server;
 mod packaging;
+mod policy;
 mod secrets;
 mod server;
 mod sources;
