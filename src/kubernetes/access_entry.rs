@@ -227,8 +227,7 @@ pub struct AccessEntryCondition {
     pub message: String,
 }
 
-/// Keys of `spec` that narrow an entry, or widen it where an older CRD drops them. `policyAssociations[].expiresAt` is
-/// the `expiresAt` of an association.
+/// Keys of `spec`: an older CRD may lack some, and then the API server drops them from objects without a word.
 pub(super) const ENTRY_KEYS: [&str; 10] = [
     "principalArn",
     "type",

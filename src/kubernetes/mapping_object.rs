@@ -1,40 +1,34 @@
 //! An IAMIdentityMapping as it comes, whatever somebody has put into it.
-//!
-//! Made for lists of many thousands: nothing is kept that a mapping is not made of, and nothing an object holds can
-//! keep the list it stands in from being read.
 
-use std::borrow::Cow;
-
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use k8s_openapi::jiff::Timestamp;
-use kube::Resource;
-use kube::core::{ClusterResourceScope, ObjectMeta};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::{IAMIdentityMapping, IamIdentityMappingSpec};
+use super::{IAMIdentityMapping, IamIdentityMappingSpec, LeanObject, LeanParts};
 
-/// One object: of its metadata only name, uid, version and age; `spec` and `status` as they stand.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub struct MappingObject {
-    #[serde(default, deserialize_with = "lean")]
-    metadata: ObjectMeta,
-    #[serde(default)]
-    spec: Spec,
-    #[serde(default)]
-    status: Status,
+/// One object.
+pub type MappingObject = LeanObject<MappingParts>;
+
+/// What is read of an IAMIdentityMapping.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MappingParts;
+
+impl LeanParts for MappingParts {
+    type Named = IAMIdentityMapping;
+    type Spec = MappingSpec;
+    type Status = MappingStatus;
 }
 
 /// The known members of `spec`; others are not looked at.
 #[derive(Clone, Debug, Default)]
-struct Spec {
+pub struct MappingSpec {
     /// What stands there instead of a map.
     odd: Option<&'static str>,
     members: [Option<Value>; SPEC_KEYS.len()],
 }
 
+/// The one member of `status` that is written.
 #[derive(Clone, Debug, Default)]
-struct Status {
+pub struct MappingStatus {
     canonical_arn: Option<String>,
 }
 
@@ -53,30 +47,6 @@ pub struct SpecFault {
 pub const SPEC_KEYS: [&str; 7] = ["arn", "username", "groups", "userid", "notBefore", "notAfter", "reason"];
 
 impl MappingObject {
-    /// `metadata.name`; empty if the API server sent none.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        self.metadata.name.as_deref().unwrap_or_default()
-    }
-
-    /// `metadata.uid`; empty if the API server sent none.
-    #[must_use]
-    pub fn uid(&self) -> &str {
-        self.metadata.uid.as_deref().unwrap_or_default()
-    }
-
-    /// `metadata.resourceVersion`, where it is a number, as that of every object of a CRD.
-    #[must_use]
-    pub fn version(&self) -> Option<u64> {
-        self.metadata.resource_version.as_deref()?.parse().ok()
-    }
-
-    /// `metadata.creationTimestamp` in Unix seconds; 0 if the API server sent none.
-    #[must_use]
-    pub fn created(&self) -> i64 {
-        self.metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second())
-    }
-
     /// `status.canonicalARN`, which is taken out.
     #[must_use]
     pub const fn take_canonical_arn(&mut self) -> Option<String> {
@@ -169,7 +139,7 @@ const fn kind(value: &Value) -> &'static str {
     }
 }
 
-impl<'de> Deserialize<'de> for Spec {
+impl<'de> Deserialize<'de> for MappingSpec {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(match Value::deserialize(deserializer)? {
             Value::Object(mut members) => Self { odd: None, members: SPEC_KEYS.map(|key| members.remove(key)) },
@@ -179,7 +149,7 @@ impl<'de> Deserialize<'de> for Spec {
     }
 }
 
-impl<'de> Deserialize<'de> for Status {
+impl<'de> Deserialize<'de> for MappingStatus {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut status = Value::deserialize(deserializer)?;
         let canonical_arn = match status.get_mut("canonicalARN").map(Value::take) {
@@ -187,49 +157,5 @@ impl<'de> Deserialize<'de> for Status {
             Some(_) | None => None,
         };
         Ok(Self { canonical_arn })
-    }
-}
-
-/// The metadata that counts; managed fields and annotations are often longer than the rest of the object.
-fn lean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Lean {
-        name: Option<String>,
-        uid: Option<String>,
-        resource_version: Option<String>,
-        creation_timestamp: Option<String>,
-    }
-    let Lean { name, uid, resource_version, creation_timestamp } = Lean::deserialize(deserializer)?;
-    let creation_timestamp = creation_timestamp.and_then(|text| text.parse::<Timestamp>().ok()).map(Time);
-    Ok(ObjectMeta { name, uid, resource_version, creation_timestamp, ..ObjectMeta::default() })
-}
-
-impl Resource for MappingObject {
-    type DynamicType = ();
-    type Scope = ClusterResourceScope;
-
-    fn kind(_: &()) -> Cow<'_, str> {
-        IAMIdentityMapping::kind(&())
-    }
-
-    fn group(_: &()) -> Cow<'_, str> {
-        IAMIdentityMapping::group(&())
-    }
-
-    fn version(_: &()) -> Cow<'_, str> {
-        IAMIdentityMapping::version(&())
-    }
-
-    fn plural(_: &()) -> Cow<'_, str> {
-        IAMIdentityMapping::plural(&())
-    }
-
-    fn meta(&self) -> &ObjectMeta {
-        &self.metadata
-    }
-
-    fn meta_mut(&mut self) -> &mut ObjectMeta {
-        &mut self.metadata
     }
 }

@@ -9,6 +9,7 @@
 //! server's has all of it.
 
 mod access_entry;
+mod access_entry_object;
 mod aws_auth_map;
 mod client;
 mod cluster_access;
@@ -16,6 +17,7 @@ mod context;
 mod events;
 mod iam_identity_mapping;
 mod installed_crd;
+mod lean_object;
 mod lease;
 mod mapping_object;
 mod pace;
@@ -27,14 +29,16 @@ pub use access_entry::{
     API_GROUP, AccessEntry as AccessEntryManifest, AccessEntryCondition, AccessEntrySpec, AccessEntryStatus,
     AccessScopeSpec, PolicyAssociation,
 };
+pub use access_entry_object::{AccessEntryObject, AccessEntryParts, ShownStatus, SpecText};
 pub use aws_auth_map::{AWS_AUTH, AwsAuthError, AwsAuthMap, AwsAuthObject, EditFault, IfMissing};
 pub use client::{Client, KubernetesError, Permissions, Subject};
 pub use cluster_access::{AccessError, ClusterAccess, connect, connect_person};
 pub use context::{Context, ContextError, ExecEntry, KubeconfigFiles};
 pub use events::{EventKind, Events};
 pub use iam_identity_mapping::{IAMIdentityMapping, IamIdentityMappingSpec, IamIdentityMappingStatus};
-pub use installed_crd::{dropped_by, dropped_keys};
+pub use installed_crd::{InstalledKind, dropped_by, dropped_keys};
+pub use lean_object::{LeanObject, LeanParts};
 pub use lease::{Candidate, LeaseTerms};
-pub use mapping_object::{MappingObject, SPEC_KEYS, SpecFault};
+pub use mapping_object::{MappingObject, MappingParts, MappingSpec, MappingStatus, SPEC_KEYS, SpecFault};
 pub use pace::Pace;
 pub use watch::{WatchEvent, WatchFault, watch};

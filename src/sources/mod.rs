@@ -29,6 +29,7 @@ mod file_text;
 mod fleet;
 pub mod keys;
 mod mounted_file;
+mod objects;
 mod outlet;
 mod watched_file;
 

@@ -12,7 +12,7 @@ use crate::harness::process::{Said, run, run_ok};
 use crate::harness::waiting::until;
 use crate::harness::webhook_server::WebhookServer;
 
-const INCOMPLETE: &str = "iam_bridge_crd_schema_incomplete";
+const INCOMPLETE: &str = "iam_bridge_crd_schema_incomplete{source=\"CRD\"}";
 
 const NOBODY: &str = "apiVersion: v1
 kind: Config

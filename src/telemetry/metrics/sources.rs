@@ -21,7 +21,7 @@ pub(super) struct SourceFamilies {
     loads: IntCounterVec,
     uses: Resolved<IntCounterVec, IntCounter>,
     watch_faults: IntCounterVec,
-    schema_incomplete: IntGauge,
+    schema_incomplete: IntGaugeVec,
     config_map_watch_failures: IntCounter,
     dynamic_file_failures: IntCounter,
     dynamic_latency: HistogramVec,
@@ -65,10 +65,11 @@ impl SourceFamilies {
                 "Faults of listing and watching objects at the API server.",
                 &["source"],
             )?,
-            schema_incomplete: gauge(
+            schema_incomplete: gauges(
                 to,
                 "iam_bridge_crd_schema_incomplete",
-                "1 while the installed CRD drops keys of ours, such as userid, from objects.",
+                "1 while the installed CRD drops keys of ours, such as userid, from a source's objects.",
+                &["source"],
             )?,
             config_map_watch_failures: counter(
                 to,
@@ -159,9 +160,9 @@ impl Metrics {
         self.sources.config_map_watch_failures.inc();
     }
 
-    /// `iam_bridge_crd_schema_incomplete`.
-    pub fn crd_schema_incomplete(&self, incomplete: bool) {
-        self.sources.schema_incomplete.set(i64::from(incomplete));
+    /// `iam_bridge_crd_schema_incomplete{source}`.
+    pub fn crd_schema_incomplete(&self, source: &'static str, incomplete: bool) {
+        set(&self.sources.schema_incomplete, source, i64::from(incomplete));
     }
 
     /// `dynamicfile_failures_total`: a dynamic file cannot be watched.

@@ -136,7 +136,7 @@ async fn a_crd_without_our_keys_is_told_by_a_gauge_until_ours_is_installed() {
     }}}})));
     server.put(IDENTITY_MAPPINGS, object("a", json!({"arn": super::arn("A"), "username": "a"})));
     let followed = Followed::follow(server, false).await;
-    let incomplete = || followed.metric("crd_schema_incomplete");
+    let incomplete = || followed.metric("crd_schema_incomplete{source=\"CRD\"}");
     until_asked(&followed, || incomplete() == 1).await;
     let ours = IAMIdentityMapping::crd();
     let schema = ours.spec.versions[0].schema.as_ref().unwrap().open_api_v3_schema.as_ref().unwrap();

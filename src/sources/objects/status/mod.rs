@@ -1,48 +1,77 @@
-//! What one elected replica writes: `status.canonicalARN` of each IAMIdentityMapping, and Events.
+//! What one elected replica writes: the status of each object, and Events.
 //!
 //! Nothing here has a part in who gets in: writes may be refused, conflict or fail, and are tried again, less and less
 //! often. Only what differs is written, one object at a time, at most [`A_SECOND`].
 
 mod queue;
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::ObjectReference;
+use kube::Api;
 use kube::api::{Patch, PatchParams};
-use kube::{Api, Resource as _};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-pub(super) use queue::Statuses;
+pub(in crate::sources) use queue::Statuses;
 use queue::{Turn, Work};
 
-use super::objects::Known;
+use super::Terms;
 use crate::clock::Clock;
-use crate::kubernetes::{Candidate, EventKind, Events, MappingObject, Pace};
+use crate::kubernetes::{Candidate, EventKind, Events, LeanObject, LeanParts, Pace};
 use crate::live::Live;
 
 /// Statuses written in a second, at most: 50 would be too many, and a timer is never exact.
 const A_SECOND: u32 = 45;
 /// For the answer to one write.
 const LIMIT: Duration = Duration::from_secs(10);
-/// The Lease that the writer holds.
-const LEASE: (&str, &str) = ("kube-system", "iam-bridge-iamidentitymapping-status");
+/// Where the Lease is that the writer holds.
+const NAMESPACE: &str = "kube-system";
 /// Under which the fields that are written are managed.
 const FIELD_MANAGER: &str = "iam-bridge";
 
+/// What is to be written to one object.
+pub(in crate::sources) trait Report: fmt::Debug + Send + Sync + 'static {
+    /// Name of the object.
+    fn name(&self) -> &Arc<str>;
+
+    /// Its uid: an object that was made anew under the same name is another.
+    fn uid(&self) -> &str;
+
+    /// Its `status`; members that are null are taken out.
+    fn status(&self) -> Value;
+
+    /// Why the object is not in force, for an Event.
+    fn fault(&self) -> Option<String>;
+
+    /// Whether another report of the object asks for the same.
+    fn is_same(self: &Arc<Self>, other: &Arc<Self>) -> bool {
+        Arc::ptr_eq(self, other)
+    }
+}
+
 /// Runs for the Lease, and writes while it is held. Never ends.
-pub(super) async fn write(client: &kube::Client, statuses: &Statuses, clock: &Clock) {
-    let (candidate, leads) = Candidate::new(LEASE.0, LEASE.1);
-    let api = Api::all(client.clone());
-    let mut writer = Writer { api, events: Events::new(client.clone()), pace: Pace::new(), told: None };
+pub(super) async fn write<P: LeanParts, R: Report>(
+    client: &kube::Client,
+    source: &'static str,
+    terms: &Terms,
+    statuses: &Statuses<R>,
+    clock: &Clock,
+) {
+    let (candidate, leads) = Candidate::new(NAMESPACE, terms.lease);
+    let api: Api<LeanObject<P>> = Api::all(client.clone());
+    let mut writer = Writer { api, source, terms, events: Events::new(client.clone()), pace: Pace::new(), told: None };
     tokio::select! {
         () = candidate.run(client.clone(), clock.clone()) => {}
         () = writer.run(statuses, leads) => {}
     }
 }
 
-struct Writer {
-    api: Api<MappingObject>,
+struct Writer<'t, P: LeanParts> {
+    api: Api<LeanObject<P>>,
+    source: &'static str,
+    terms: &'t Terms,
     events: Events,
     pace: Pace,
     /// The failure that was told last, until a write succeeds.
@@ -59,8 +88,8 @@ enum Failure {
     OfAll(String),
 }
 
-impl Writer {
-    async fn run(&mut self, statuses: &Statuses, mut leads: Live<bool>) {
+impl<P: LeanParts> Writer<'_, P> {
+    async fn run<R: Report>(&mut self, statuses: &Statuses<R>, mut leads: Live<bool>) {
         let mut ticks = interval(Duration::from_secs(1) / A_SECOND);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -75,16 +104,16 @@ impl Writer {
                 continue;
             }
             match turn {
-                Turn::Bad(known) => self.tell_fault(&known).await,
-                Turn::Status(work) => match self.patch(&work.known).await {
+                Turn::Bad(report) => self.tell_fault(&*report).await,
+                Turn::Status(work) => match self.patch(&*work.report).await {
                     Ok(()) => self.written(statuses, &work).await,
                     Err(Failure::Gone) => statuses.done(&work),
                     Err(Failure::OfObject(why)) => {
-                        self.tell(&work.known, &why);
+                        self.tell(&*work.report, &why);
                         statuses.later(&work);
                     }
                     Err(Failure::OfAll(why)) => {
-                        self.tell(&work.known, &why);
+                        self.tell(&*work.report, &why);
                         self.pace.pause().await;
                     }
                 },
@@ -92,11 +121,11 @@ impl Writer {
         }
     }
 
-    async fn patch(&self, known: &Known) -> Result<(), Failure> {
+    async fn patch(&self, report: &impl Report) -> Result<(), Failure> {
         // The uid keeps it off an object that was made anew under the same name.
-        let patch = Patch::Merge(json!({"metadata": {"uid": known.uid}, "status": {"canonicalARN": known.canonical}}));
+        let patch = Patch::Merge(json!({"metadata": {"uid": report.uid()}, "status": report.status()}));
         let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-        let writing = self.api.patch_status(&known.name, &params, &patch);
+        let writing = self.api.patch_status(report.name(), &params, &patch);
         let Ok(answer) = timeout(LIMIT, writing).await else {
             return Err(Failure::OfAll(format!("no answer within {} s", LIMIT.as_secs())));
         };
@@ -104,7 +133,7 @@ impl Writer {
             Ok(_object) => Ok(()),
             Err(kube::Error::Api(status)) => {
                 let why = format!("{} ({})", status.message, status.code);
-                let names = status.details.as_ref().is_some_and(|details| *details.name == *known.name);
+                let names = status.details.as_ref().is_some_and(|details| *details.name == **report.name());
                 Err(match status.code {
                     404 if names => Failure::Gone,
                     400 | 409 | 413 | 422 => Failure::OfObject(why),
@@ -115,45 +144,40 @@ impl Writer {
         }
     }
 
-    async fn written(&mut self, statuses: &Statuses, work: &Work) {
+    async fn written<R: Report>(&mut self, statuses: &Statuses<R>, work: &Work<R>) {
         statuses.done(work);
         self.pace.reset();
         if self.told.take().is_some() {
-            tracing::info!(mapping.source = "CRD", "statuses of IAMIdentityMappings are written again");
+            tracing::info!(mapping.source = self.source, "statuses of {} objects are written again", self.terms.kind);
         }
-        if work.tell && work.known.entry.is_ok() {
-            let note = "Identity synced successfully";
-            self.events.publish(&reference(&work.known), EventKind::Normal, "Synced", note).await;
+        if work.tell && work.report.fault().is_none() {
+            self.publish(&*work.report, EventKind::Normal, "Synced", self.terms.synced).await;
         }
     }
 
-    async fn tell_fault(&self, known: &Known) {
-        if let Some(fault) = known.fault() {
-            self.events.publish(&reference(known), EventKind::Warning, "NotSynced", &fault).await;
+    async fn tell_fault(&self, report: &impl Report) {
+        if let Some(fault) = report.fault() {
+            self.publish(report, EventKind::Warning, "NotSynced", &fault).await;
         }
+    }
+
+    async fn publish(&self, report: &impl Report, kind: EventKind, reason: &str, note: &str) {
+        let about = LeanObject::<P>::reference(report.name(), report.uid());
+        self.events.publish(&about, kind, reason, note).await;
     }
 
     /// Once, until a write succeeds or fails in another way.
-    fn tell(&mut self, known: &Known, why: &str) {
+    fn tell(&mut self, report: &impl Report, why: &str) {
         if self.told.as_deref() != Some(why) {
             tracing::warn!(
-                mapping.source = "CRD",
-                object = %known.name,
+                mapping.source = self.source,
+                object = %report.name(),
                 error = why,
-                "the status of an IAMIdentityMapping cannot be written, which keeps nobody out; is there the right to patch \
-                 iamidentitymappings/status?"
+                "the status of an {} cannot be written, which keeps nobody out; is there the right to patch {}/status?",
+                self.terms.kind,
+                self.terms.plural
             );
             self.told = Some(why.to_owned());
         }
-    }
-}
-
-fn reference(known: &Known) -> ObjectReference {
-    ObjectReference {
-        api_version: Some(MappingObject::api_version(&()).into_owned()),
-        kind: Some(MappingObject::kind(&()).into_owned()),
-        name: Some(known.name.to_string()),
-        uid: Some(known.uid.to_string()),
-        ..ObjectReference::default()
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-use crate::sources::crd::objects::Known;
+use super::Report;
 
 /// Pause after the first failure of an object; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -23,24 +23,24 @@ const LONG: Duration = Duration::from_secs(3600);
 
 /// What is to be written. Filled by every replica, emptied by the one that writes, and by the watch, which shows what
 /// the others have written.
-#[derive(Debug, Default)]
-pub(in crate::sources::crd) struct Statuses {
-    waiting: Mutex<Waiting>,
+#[derive(Debug)]
+pub(in crate::sources) struct Statuses<R> {
+    waiting: Mutex<Waiting<R>>,
     bell: Notify,
 }
 
-#[derive(Debug, Default)]
-struct Waiting {
-    work: HashMap<Arc<str>, Work>,
+#[derive(Debug)]
+struct Waiting<R> {
+    work: HashMap<Arc<str>, Work<R>>,
     /// Whose turn it is, and when.
     order: BTreeSet<(Instant, Arc<str>)>,
-    bad: VecDeque<(Instant, Arc<Known>)>,
+    bad: VecDeque<(Instant, Arc<R>)>,
 }
 
 /// A status that is not what it should be.
-#[derive(Clone, Debug)]
-pub(super) struct Work {
-    pub(super) known: Arc<Known>,
+#[derive(Debug)]
+pub(super) struct Work<R> {
+    pub(super) report: Arc<R>,
     /// Whether an Event tells that it was written: not for what was there when we started.
     pub(super) tell: bool,
     due: Instant,
@@ -49,43 +49,56 @@ pub(super) struct Work {
 
 /// What comes next.
 #[derive(Debug)]
-pub(super) enum Turn {
-    /// An object that is no mapping is to be told.
-    Bad(Arc<Known>),
+pub(super) enum Turn<R> {
+    /// An object that is at fault is to be told.
+    Bad(Arc<R>),
     /// A status is to be written.
-    Status(Work),
+    Status(Work<R>),
 }
 
-impl Statuses {
-    /// An object was seen with this status. `news`: it was not so when we started.
-    pub(in crate::sources::crd) fn see(&self, known: &Arc<Known>, status: Option<&str>, news: bool) {
+impl<R> Default for Statuses<R> {
+    fn default() -> Self {
+        let waiting = Waiting { work: HashMap::new(), order: BTreeSet::new(), bad: VecDeque::new() };
+        Self { waiting: Mutex::new(waiting), bell: Notify::new() }
+    }
+}
+
+impl<R> Clone for Work<R> {
+    fn clone(&self) -> Self {
+        Self { report: Arc::clone(&self.report), ..*self }
+    }
+}
+
+impl<R: Report> Statuses<R> {
+    /// An object was seen whose status is, or is not, as the report says. `news`: it was not so when we started.
+    pub(in crate::sources) fn see(&self, report: &Arc<R>, differs: bool, news: bool) {
         let mut waiting = self.lock();
-        let before = waiting.take(&known.name);
-        if status != known.canonical.as_deref() {
-            let same = before.filter(|work| Arc::ptr_eq(&work.known, known));
+        let before = waiting.take(report.name());
+        if differs {
+            let same = before.filter(|work| work.report.is_same(report));
             // News comes first: its author looks, and what was there at the start may take minutes.
             let now = Instant::now();
             let due = if news { now.checked_sub(LONG).unwrap_or(now) } else { now };
-            let fresh = || Work { known: Arc::clone(known), tell: news, due, failures: 0 };
+            let fresh = || Work { report: Arc::clone(report), tell: news, due, failures: 0 };
             waiting.put(same.unwrap_or_else(fresh));
         }
-        if news && known.entry.is_err() {
+        if news && report.fault().is_some() {
             if waiting.bad.len() >= MOST_BAD {
                 waiting.bad.pop_front();
             }
-            waiting.bad.push_back((Instant::now(), Arc::clone(known)));
+            waiting.bad.push_back((Instant::now(), Arc::clone(report)));
         }
         drop(waiting);
         self.bell.notify_one();
     }
 
     /// The object is gone.
-    pub(in crate::sources::crd) fn forget(&self, name: &str) {
+    pub(in crate::sources) fn forget(&self, name: &str) {
         self.lock().take(name);
     }
 
     /// Only these objects are still there.
-    pub(in crate::sources::crd) fn keep(&self, there: impl Fn(&str) -> bool) {
+    pub(in crate::sources) fn keep(&self, there: impl Fn(&str) -> bool) {
         let mut waiting = self.lock();
         let Waiting { work, order, .. } = &mut *waiting;
         for (name, gone) in work.extract_if(|name, _| !there(name)) {
@@ -94,7 +107,7 @@ impl Statuses {
     }
 
     /// Waits for something to do. A status stays in the queue until [`Statuses::done`].
-    pub(super) async fn next(&self) -> Turn {
+    pub(super) async fn next(&self) -> Turn<R> {
         loop {
             let now = Instant::now();
             let due = {
@@ -116,51 +129,51 @@ impl Statuses {
     }
 
     /// It was written, or there is nothing to write to.
-    pub(super) fn done(&self, work: &Work) {
+    pub(super) fn done(&self, work: &Work<R>) {
         let mut waiting = self.lock();
         if waiting.is_waiting(work) {
-            waiting.take(&work.known.name);
+            waiting.take(work.report.name());
         }
     }
 
     /// It failed; others come first.
-    pub(super) fn later(&self, work: &Work) {
+    pub(super) fn later(&self, work: &Work<R>) {
         let mut waiting = self.lock();
         if waiting.is_waiting(work) {
-            waiting.take(&work.known.name);
+            waiting.take(work.report.name());
             let pause = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(work.failures.min(MOST_DOUBLINGS)));
             let due = Instant::now() + pause;
             waiting.put(Work { due, failures: work.failures.saturating_add(1), ..work.clone() });
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
+    fn lock(&self) -> MutexGuard<'_, Waiting<R>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Waiting {
-    fn put(&mut self, work: Work) {
-        self.order.insert((work.due, Arc::clone(&work.known.name)));
-        self.work.insert(Arc::clone(&work.known.name), work);
+impl<R: Report> Waiting<R> {
+    fn put(&mut self, work: Work<R>) {
+        self.order.insert((work.due, Arc::clone(work.report.name())));
+        self.work.insert(Arc::clone(work.report.name()), work);
     }
 
-    fn take(&mut self, name: &str) -> Option<Work> {
+    fn take(&mut self, name: &str) -> Option<Work<R>> {
         let (name, work) = self.work.remove_entry(name)?;
         self.order.remove(&(work.due, name));
         Some(work)
     }
 
     /// Whether that is still what is to be written.
-    fn is_waiting(&self, work: &Work) -> bool {
-        self.work.get(&work.known.name).is_some_and(|waiting| Arc::ptr_eq(&waiting.known, &work.known))
+    fn is_waiting(&self, work: &Work<R>) -> bool {
+        self.work.get(work.report.name()).is_some_and(|waiting| Arc::ptr_eq(&waiting.report, &work.report))
     }
 
-    fn bad_news(&mut self, now: Instant) -> Option<Arc<Known>> {
+    fn bad_news(&mut self, now: Instant) -> Option<Arc<R>> {
         loop {
-            let (seen, known) = self.bad.pop_front()?;
+            let (seen, report) = self.bad.pop_front()?;
             if now.saturating_duration_since(seen) < BAD_IS_NEWS {
-                return Some(known);
+                return Some(report);
             }
         }
     }
