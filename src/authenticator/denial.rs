@@ -188,6 +188,6 @@ const fn of_template(error: &TemplateError) -> Reason {
     match error {
         TemplateError::NodeLookupUnavailable => Reason::NodeLookupUnavailable,
         TemplateError::NodeNotVerified | TemplateError::SessionIsNotInstanceId => Reason::NodeNotVerified,
-        TemplateError::Absent(_) | TemplateError::TooLong => Reason::TemplateFailed,
+        TemplateError::Absent(_) | TemplateError::Empty(_) | TemplateError::TooLong => Reason::TemplateFailed,
     }
 }

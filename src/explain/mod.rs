@@ -130,6 +130,10 @@ impl Walk {
                 let note = Some(format!("none of {} names the caller", table.len()));
                 Step { source: table.source().as_str(), outcome, note, ..Step::default() }
             }
+            Finding::NotAsked { table, mode } => {
+                let note = Some(format!("the authentication mode is {}, which leaves this source out", mode.as_str()));
+                Step { source: table.source().as_str(), outcome: Outcome::NotAsked, note, ..Step::default() }
+            }
             Finding::Hit { table, hit, verdict } => {
                 let entry = table.entry(hit);
                 let (outcome, note) = match (&verdict, self.decided) {
@@ -164,7 +168,7 @@ fn doubts(entry: &Entry) -> Vec<String> {
 
 /// How each name of the entry comes out.
 fn rendered(choice: &Choice, identity: &VerifiedIdentity, names: &NodeNames) -> Vec<Rendered> {
-    let of = |key, template: &Template| match template.render(identity, names) {
+    let of = |key, template: &Template| match choice.fill(template, identity, names) {
         Ok(value) => Rendered { key, template: template.to_string(), value: Some(value), fault: None },
         Err(error) => Rendered { key, template: template.to_string(), value: None, fault: Some(error.to_string()) },
     };

@@ -78,6 +78,9 @@ fn template_remedy(origin: &Origin, error: &TemplateError) -> String {
         TemplateError::Absent(name) => {
             format!("{entry} needs the caller's {name}: give it, or take the placeholder out")
         }
+        TemplateError::Empty(name) => {
+            format!("{entry} needs the caller's {name}, which is empty: take the placeholder out, or name the session")
+        }
         TemplateError::SessionIsNotInstanceId => {
             format!("{entry} is for EC2 instances, whose session name is their id; people need an entry of their own")
         }

@@ -52,6 +52,15 @@ impl SourceKind {
             Self::MountedFile => "MountedFile",
         }
     }
+
+    /// Whether its entries are access entries.
+    #[must_use]
+    pub const fn holds_access_entries(self) -> bool {
+        match self {
+            Self::AccessEntry | Self::AccessEntryFile | Self::EksAccessEntries => true,
+            Self::Crd | Self::DynamicFile | Self::EksConfigMap | Self::MountedFile => false,
+        }
+    }
 }
 
 impl fmt::Display for SourceKind {

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::principal::{ExactArn, Principal, parse_principal};
+use super::principal::{ExactArn, Principal, caller_key, parse_principal};
 use super::window::{self, Standing, Window};
-use super::{EntryError, EntryRules, Grant, MappingError, SharedNames, Template};
+use super::{AccessEntryType, EntryError, EntryRules, Grant, MappingError, SharedNames, Template};
 use crate::clock::UnixSeconds;
 use crate::diagnostic::Position;
 use crate::iam::{CanonicalArn, VerifiedIdentity};
@@ -80,6 +80,8 @@ pub struct SsoText {
 #[derive(Clone, Debug)]
 pub struct Entry {
     list: EntryList,
+    /// That of an access entry.
+    access_type: Option<AccessEntryType>,
     principal: Principal,
     username: Template,
     groups: Arc<[Template]>,
@@ -90,12 +92,24 @@ pub struct Entry {
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Limits {
-    pub(super) user_id: Option<String>,
+    pub(super) user_id: Option<Box<str>>,
     pub(super) window: Window,
-    pub(super) not_before: Option<String>,
-    pub(super) not_after: Option<String>,
-    pub(super) reason: Option<String>,
+    pub(super) not_before: Option<Box<str>>,
+    pub(super) not_after: Option<Box<str>>,
+    pub(super) reason: Option<Box<str>>,
     pub(super) allow_privileged: bool,
+    pub(super) grants: Option<Arc<[Grant]>>,
+}
+
+/// What an access entry is made of.
+pub(super) struct AccessParts {
+    pub(super) list: EntryList,
+    pub(super) principal: ExactArn,
+    pub(super) username: Template,
+    pub(super) groups: Arc<[Template]>,
+    pub(super) access_type: AccessEntryType,
+    pub(super) limits: Limits,
+    pub(super) origin: Origin,
 }
 
 impl Entry {
@@ -135,13 +149,27 @@ impl Entry {
         }
         match principal {
             Some(principal) if errors.is_empty() => {
-                Ok(Self { list, principal, username, groups, limits: limits.map(Box::new), origin })
+                Ok(Self { list, access_type: None, principal, username, groups, limits: limits.boxed(), origin })
             }
             _ => Err(errors),
         }
     }
 
-    /// The members as written, those of the other list left out.
+    /// An access entry, judged.
+    pub(super) fn of_access_entry(parts: AccessParts) -> Self {
+        Self {
+            list: parts.list,
+            access_type: Some(parts.access_type),
+            principal: Principal::Exact(parts.principal),
+            username: parts.username,
+            groups: parts.groups,
+            limits: parts.limits.boxed(),
+            origin: parts.origin,
+        }
+    }
+
+    /// The members as written, those of the other list left out. Of an access entry, what a mapping entry can say of it:
+    /// [`Entry::access_entry_text`] says all.
     #[must_use]
     pub fn text(&self) -> EntryText {
         let mut text = EntryText {
@@ -157,11 +185,11 @@ impl Entry {
             (Principal::UserId(arn), EntryList::Roles) => text.role_arn = written(arn.as_deref()),
             (Principal::UserId(arn), EntryList::Users) => text.user_arn = written(arn.as_deref()),
         }
-        if let Some(limits) = self.limits.as_deref() {
-            text.user_id.clone_from(&limits.user_id);
-            text.not_before.clone_from(&limits.not_before);
-            text.not_after.clone_from(&limits.not_after);
-            text.reason.clone_from(&limits.reason);
+        if let Some(limits) = self.limits() {
+            text.user_id = owned(&limits.user_id);
+            text.not_before = owned(&limits.not_before);
+            text.not_after = owned(&limits.not_after);
+            text.reason = owned(&limits.reason);
             text.allow_privileged = limits.allow_privileged;
         }
         text
@@ -194,19 +222,37 @@ impl Entry {
     /// Unique id it is pinned to.
     #[must_use]
     pub fn pin(&self) -> Option<&str> {
-        self.limits.as_deref().and_then(|limits| limits.user_id.as_deref())
+        self.limits()?.user_id.as_deref()
     }
 
     /// `reason`, for logs.
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
-        self.limits.as_deref().and_then(|limits| limits.reason.as_deref())
+        self.limits()?.reason.as_deref()
     }
 
-    /// Access policies that it gives; an access entry alone does.
+    /// Access policies that it gives, those that are over included; an access entry alone does.
     #[must_use]
-    pub const fn grants(&self) -> &[Grant] {
-        &[]
+    pub fn grants(&self) -> &[Grant] {
+        self.limits().and_then(|limits| limits.grants.as_deref()).unwrap_or_default()
+    }
+
+    /// Type of an access entry; `None` for entries of the other formats.
+    #[must_use]
+    pub const fn access_type(&self) -> Option<AccessEntryType> {
+        self.access_type
+    }
+
+    /// `notBefore`: it holds from this second on.
+    #[must_use]
+    pub fn not_before(&self) -> Option<UnixSeconds> {
+        self.limits()?.window.not_before
+    }
+
+    /// `notAfter` or `expiresAt`: it ends at this second.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<UnixSeconds> {
+        self.limits()?.window.not_after
     }
 
     /// What it matches, as a person would write it.
@@ -225,6 +271,7 @@ impl Entry {
     #[must_use]
     pub fn names(&self, arn: &CanonicalArn) -> bool {
         match &self.principal {
+            Principal::Exact(exact) if self.access_type.is_some() => exact.is(&caller_key(arn)),
             Principal::Exact(exact) => exact.is(arn.lowercase()),
             Principal::Pattern(pattern) => pattern.0.matches(arn),
             Principal::Sso(sso) => sso.0.matches(arn),
@@ -234,7 +281,7 @@ impl Entry {
 
     /// Whether pin and window admit a caller the entry names.
     pub(super) fn admits(&self, identity: &VerifiedIdentity, now: UnixSeconds) -> Result<(), MappingError> {
-        let Some(limits) = self.limits.as_deref() else { return Ok(()) };
+        let Some(limits) = self.limits() else { return Ok(()) };
         // Found by its unique id, and the ARN is another's: the id is not the caller's to be known by.
         if let Principal::UserId(Some(exact)) = &self.principal
             && !exact.is(identity.canonical_arn().lowercase())
@@ -255,13 +302,34 @@ impl Entry {
     pub(super) const fn principal(&self) -> &Principal {
         &self.principal
     }
+
+    pub(super) fn limits(&self) -> Option<&Limits> {
+        self.limits.as_deref()
+    }
+}
+
+impl Limits {
+    /// Nothing when they limit nothing.
+    fn boxed(self) -> Option<Box<Self>> {
+        let any = self.user_id.is_some()
+            || self.not_before.is_some()
+            || self.not_after.is_some()
+            || self.reason.is_some()
+            || self.allow_privileged
+            || self.grants.is_some();
+        any.then(|| Box::new(self))
+    }
+}
+
+fn owned(text: &Option<Box<str>>) -> Option<String> {
+    text.as_deref().map(str::to_owned)
 }
 
 fn written(arn: Option<&ExactArn>) -> Option<String> {
     arn.map(|arn| arn.written().to_owned())
 }
 
-fn parse_limits(text: &EntryText, errors: &mut Vec<EntryError>) -> Option<Limits> {
+fn parse_limits(text: &EntryText, errors: &mut Vec<EntryError>) -> Limits {
     let mut instant = |key: &'static str, text: &Option<String>| {
         let text = text.as_deref()?;
         let instant = window::parse_rfc3339(text);
@@ -282,20 +350,16 @@ fn parse_limits(text: &EntryText, errors: &mut Vec<EntryError>) -> Option<Limits
     if text.user_id.as_ref().is_some_and(|pin| pin.trim().is_empty()) {
         errors.push(EntryError::EmptyPin);
     }
-    let limits = Limits {
-        user_id: text.user_id.clone(),
+    let boxed = |text: &Option<String>| text.as_deref().map(Into::into);
+    Limits {
+        user_id: boxed(&text.user_id),
         window,
-        not_before: text.not_before.clone(),
-        not_after: text.not_after.clone(),
-        reason: text.reason.clone(),
+        not_before: boxed(&text.not_before),
+        not_after: boxed(&text.not_after),
+        reason: boxed(&text.reason),
         allow_privileged: text.allow_privileged,
-    };
-    let any = limits.user_id.is_some()
-        || limits.not_before.is_some()
-        || limits.not_after.is_some()
-        || limits.reason.is_some()
-        || limits.allow_privileged;
-    any.then_some(limits)
+        grants: None,
+    }
 }
 
 fn privileged_names(username: &Template, groups: &[Template]) -> Vec<EntryError> {

@@ -32,14 +32,17 @@ mod template;
 mod user;
 mod window;
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+
+use access_entry::NODE_PREFIX;
 
 use crate::clock::UnixSeconds;
 use crate::iam::VerifiedIdentity;
 
 pub use access_entry::{
-    AccessEntry, AccessEntryError, AccessEntryForm, AccessEntryRules, AccessEntryText, AssociationText,
+    AccessEntry, AccessEntryError, AccessEntryForm, AccessEntryRules, AccessEntryText, AccessEntryType, AssociationText,
 };
 pub use access_scope::{AccessScope, AccessScopeError, Grant, NamespacePattern};
 pub use chain::{Chain, MissedCallers, SourceKind};
@@ -109,6 +112,8 @@ pub struct Choice {
     table: Arc<MappingTable>,
     hit: Hit,
     reserved: Arc<ReservedPrefixes>,
+    policies: AccessPolicyMode,
+    now: UnixSeconds,
     scrubbed: bool,
 }
 
@@ -121,8 +126,8 @@ pub fn choose(chain: &Chain, identity: &VerifiedIdentity, now: UnixSeconds) -> R
     search(chain, identity, now, &mut |finding| {
         decision = match finding {
             Finding::Denied { origin, reason } => Err(MappingError::Denied { origin, reason }),
-            Finding::Hit { table, hit, verdict } => verdict.map(|()| Choice::new(chain, table, hit, identity)),
-            Finding::Miss { .. } => return ControlFlow::Continue(()),
+            Finding::Hit { table, hit, verdict } => verdict.map(|()| Choice::new(chain, table, hit, identity, now)),
+            Finding::Miss { .. } | Finding::NotAsked { .. } => return ControlFlow::Continue(()),
         };
         ControlFlow::Break(())
     });
@@ -131,9 +136,15 @@ pub fn choose(chain: &Chain, identity: &VerifiedIdentity, now: UnixSeconds) -> R
 
 impl Choice {
     /// A choice of `hit`, which admits the caller.
-    pub(crate) fn new(chain: &Chain, table: Arc<MappingTable>, hit: Hit, identity: &VerifiedIdentity) -> Self {
+    pub(crate) fn new(
+        chain: &Chain,
+        table: Arc<MappingTable>,
+        hit: Hit,
+        identity: &VerifiedIdentity,
+        now: UnixSeconds,
+    ) -> Self {
         let scrubbed = chain.scrubbed.contains(identity.account_id());
-        Self { table, hit, reserved: chain.reserved.now(), scrubbed }
+        Self { table, hit, reserved: chain.reserved.now(), policies: chain.policies, now, scrubbed }
     }
 
     /// The source that decided.
@@ -162,6 +173,12 @@ impl Choice {
         self.table.entry(self.hit)
     }
 
+    /// The grants whose groups are in the answer: those of the entry that are not over, and none with access policies off.
+    pub fn grants(&self) -> impl Iterator<Item = &Grant> {
+        let entry = self.entry().filter(|_| self.policies == AccessPolicyMode::Rbac);
+        entry.map(Entry::grants).unwrap_or_default().iter().filter(|grant| !grant.is_over(self.now))
+    }
+
     /// Whether a template asks for the node's private DNS name.
     #[must_use]
     pub fn wants_node_name(&self) -> bool {
@@ -169,6 +186,22 @@ impl Choice {
             let mut templates = std::iter::once(entry.username()).chain(entry.groups());
             templates.any(|template| template.placeholders().any(|value| value == Placeholder::Ec2PrivateDnsName))
         })
+    }
+
+    /// Fills one template of the entry; in an access entry, a value that is empty refuses too.
+    ///
+    /// # Errors
+    /// Why it cannot be filled.
+    pub fn fill(
+        &self,
+        template: &Template,
+        identity: &VerifiedIdentity,
+        names: &NodeNames,
+    ) -> Result<String, TemplateError> {
+        match self.entry().and_then(Entry::access_type) {
+            Some(_) => template.render_strictly(identity, names),
+            None => template.render(identity, names),
+        }
     }
 
     /// Fills the templates, then passes the one reservation gate.
@@ -179,7 +212,7 @@ impl Choice {
         let entry = self.entry();
         let filled = |template: &Template| {
             let failed = |source| MappingError::Template { origin: self.origin().clone(), source };
-            template.render(identity, names).map_err(failed)
+            self.fill(template, identity, names).map_err(failed)
         };
         let reserved = |source| MappingError::Reserved { origin: self.origin().clone(), source };
 
@@ -190,8 +223,7 @@ impl Choice {
         if username.trim().is_empty() {
             return Err(MappingError::EmptyUsername(self.origin().clone()));
         }
-        let template = entry.map(Entry::username);
-        self.reserved.judge_username(self.source(), &username, template).map_err(reserved)?;
+        self.reserved.judge_username(self.source(), &username, entry).map_err(reserved)?;
 
         let templates = entry.map(Entry::groups).unwrap_or_default();
         let mut groups = Vec::with_capacity(templates.len());
@@ -200,6 +232,9 @@ impl Choice {
             reserved::judge_group(&group, template).map_err(reserved)?;
             groups.push(group);
         }
+        // Those that no entry may write: made here, of the entry's own grants alone.
+        let of_policies: BTreeSet<String> = self.grants().map(Grant::group).collect();
+        groups.extend(of_policies);
         Ok(KubernetesUser::new(identity, username, groups, self.scrubbed))
     }
 }

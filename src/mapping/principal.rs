@@ -1,5 +1,7 @@
 //! Whom an entry names.
 
+use std::borrow::Cow;
+
 use super::{ArnReading, EntryError, EntryList, EntryRules, EntryText, RolePaths, SsoText};
 use crate::iam::{CanonicalArn, PatternError, RolePattern, SsoRole, strip_role_path};
 
@@ -77,6 +79,17 @@ impl ExactArn {
     pub(super) fn key(&self) -> String {
         self.matched.as_deref().unwrap_or(&self.written).to_ascii_lowercase()
     }
+}
+
+/// What access entries compare of a caller: its lower-case canonical ARN, a role's without path. STS never sends one; who
+/// asks by hand may.
+pub(super) fn caller_key(arn: &CanonicalArn) -> Cow<'_, str> {
+    let lowercase = arn.lowercase();
+    let has_path = lowercase.split_once(":role/").is_some_and(|(_, name)| name.contains('/'));
+    if !has_path {
+        return lowercase.into();
+    }
+    strip_role_path(lowercase).map_or_else(|_| lowercase.into(), Into::into)
 }
 
 /// Index key of an SSO entry: the roles' canonical ARN in lower case, without the suffix.

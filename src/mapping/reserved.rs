@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{SourceKind, Template};
+use super::{AccessEntryType, Entry, NODE_PREFIX, SourceKind, Template};
 
 /// `server.reservedPrefixConfig`: username prefixes a source may not yield. A later entry for one source wins;
 /// empty prefixes are ignored.
@@ -69,20 +69,24 @@ const SYSTEM: &str = "system:";
 pub(super) const MASTERS: &str = "system:masters";
 
 impl ReservedPrefixes {
-    /// Judges a rendered username that is not empty. `template` is what it was rendered from; absent for an
-    /// account list, whose usernames are ARNs.
+    /// Judges a rendered username that is not empty. `entry` is what it was rendered from; absent for an account list,
+    /// whose usernames are ARNs.
     pub(super) fn judge_username(
         &self,
         source_kind: SourceKind,
         username: &str,
-        template: Option<&Template>,
+        entry: Option<&Entry>,
     ) -> Result<(), ReservedName> {
+        let template = entry.map(Entry::username);
+        let is_node = entry.and_then(Entry::access_type).is_some_and(AccessEntryType::is_node);
         judge_text(NameKind::Username, username, template)?;
         if is_reserved_username(username) {
             return Err(ReservedName::Username(username.to_owned()));
         }
         let prefixes = self.0.get(&source_kind).map(Vec::as_slice).unwrap_or_default();
-        match prefixes.iter().find(|prefix| !prefix.is_empty() && username.starts_with(prefix.as_str())) {
+        // An access entry of a node type may be called as nodes are; a wider prefix holds for it too.
+        let holds = |prefix: &str| !prefix.is_empty() && !(is_node && prefix == NODE_PREFIX);
+        match prefixes.iter().find(|prefix| holds(prefix) && username.starts_with(prefix.as_str())) {
             Some(prefix) => {
                 Err(ReservedName::Prefix { username: username.to_owned(), prefix: prefix.clone(), source_kind })
             }

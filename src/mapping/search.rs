@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::{Chain, Hit, MappingError, MappingTable, Origin, SourceKind};
+use super::{AuthenticationMode, Chain, Hit, MappingError, MappingTable, Origin, SourceKind};
 use crate::clock::UnixSeconds;
 use crate::iam::VerifiedIdentity;
 
@@ -30,6 +30,13 @@ pub enum Finding {
     Miss {
         /// The source's table.
         table: Arc<MappingTable>,
+    },
+    /// The authentication mode leaves this source out, whatever its table holds; the next is asked.
+    NotAsked {
+        /// The source's table.
+        table: Arc<MappingTable>,
+        /// The mode.
+        mode: AuthenticationMode,
     },
 }
 
@@ -74,7 +81,7 @@ impl Finding {
     pub fn source(&self) -> Option<SourceKind> {
         match self {
             Self::Denied { .. } => None,
-            Self::Hit { table, .. } | Self::Miss { table } => Some(table.source()),
+            Self::Hit { table, .. } | Self::Miss { table } | Self::NotAsked { table, .. } => Some(table.source()),
         }
     }
 }
@@ -94,8 +101,15 @@ pub fn search(
             return;
         }
     }
+    let mode = *chain.mode.now();
     for table in &chain.tables {
         let table = table.now();
+        if !mode.asks(table.source()) {
+            if visit(Finding::NotAsked { table, mode }).is_break() {
+                return;
+            }
+            continue;
+        }
         let mut missed = true;
         for hit in table.hits(identity) {
             missed = false;

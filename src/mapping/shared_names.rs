@@ -1,15 +1,17 @@
 //! Names that many entries of one file have in common.
 
 use std::collections::HashSet;
+use std::hash::Hash;
 use std::sync::Arc;
 
-use super::Template;
+use super::{Grant, Template};
 
-/// Keeps templates and lists of groups once, however many entries have them: a file of 100 000 roles has few of them.
+/// Keeps templates, lists of groups and lists of grants once, however many entries have them: a file of 100 000 roles has few of them.
 #[derive(Debug, Default)]
 pub struct SharedNames {
     usernames: HashSet<Template>,
     groups: HashSet<Arc<[Template]>>,
+    grants: HashSet<Arc<[Grant]>>,
 }
 
 impl SharedNames {
@@ -26,11 +28,20 @@ impl SharedNames {
     }
 
     pub(super) fn groups(&mut self, groups: Vec<Template>) -> Arc<[Template]> {
-        if let Some(known) = self.groups.get(groups.as_slice()) {
-            return Arc::clone(known);
-        }
-        let groups: Arc<[Template]> = groups.into();
-        self.groups.insert(Arc::clone(&groups));
-        groups
+        once(&mut self.groups, groups)
     }
+
+    /// `None` for no grants.
+    pub(super) fn grants(&mut self, grants: Vec<Grant>) -> Option<Arc<[Grant]>> {
+        if grants.is_empty() { None } else { Some(once(&mut self.grants, grants)) }
+    }
+}
+
+fn once<T: Eq + Hash>(known: &mut HashSet<Arc<[T]>>, list: Vec<T>) -> Arc<[T]> {
+    if let Some(known) = known.get(list.as_slice()) {
+        return Arc::clone(known);
+    }
+    let list: Arc<[T]> = list.into();
+    known.insert(Arc::clone(&list));
+    list
 }

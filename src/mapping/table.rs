@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::arn_index::ArnIndex;
-use super::principal::{Principal, role_owner_of, sso_key, sso_key_of};
+use super::principal::{Principal, caller_key, role_owner_of, sso_key, sso_key_of};
 use super::{Entry, EntryList, Origin, SourceKind};
 use crate::iam::{CanonicalArn, Partition, VerifiedIdentity};
 
@@ -122,6 +122,15 @@ impl MappingTable {
         table
     }
 
+    /// A table of access entries. Of entries that name the same principal the last wins; sources let it not come to that.
+    #[must_use]
+    pub fn of_access_entries(source: SourceKind, entries: Vec<Entry>) -> Self {
+        // Entries have no account lists, which alone the partition is for.
+        let settings = TableSettings { source, partition: Partition::Aws };
+        let (roles, users) = entries.into_iter().partition(|entry| entry.list() == EntryList::Roles);
+        Self::new(settings, roles, users, Vec::new())
+    }
+
     /// A table without entries.
     #[must_use]
     pub fn empty(settings: TableSettings) -> Self {
@@ -201,7 +210,9 @@ impl MappingTable {
     pub fn hits(&self, identity: &VerifiedIdentity) -> impl Iterator<Item = Hit> {
         let (arn, account) = (identity.canonical_arn(), identity.account_id());
         let key = arn.lowercase();
-        let exact = self.roles.find(key, &self.entries).or_else(|| by_id(&self.role_ids, identity));
+        let role_key = caller_key(arn);
+        let role_key = if self.source().holds_access_entries() { &*role_key } else { key };
+        let exact = self.roles.find(role_key, &self.entries).or_else(|| by_id(&self.role_ids, identity));
         let sso = || sso_key_of(key).and_then(|key| self.sso.get(key)).copied();
         let user = move || self.users.find(key, &self.entries).or_else(|| by_id(&self.user_ids, identity));
         let in_account = arn.partition() == self.settings.partition;

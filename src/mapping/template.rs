@@ -60,6 +60,9 @@ pub enum TemplateError {
     /// An absent value (a JWT has none).
     #[error("the caller's token carries no value for `{0}`")]
     Absent(&'static str),
+    /// An empty value, in an access entry: other formats let it be.
+    #[error("the caller's value for `{0}` is empty")]
+    Empty(&'static str),
     /// `{{EC2PrivateDNSName}}` and the session name is no instance id.
     #[error("the session name is no instance id")]
     SessionIsNotInstanceId,
@@ -106,6 +109,19 @@ impl Template {
     /// # Errors
     /// [`TemplateError`].
     pub fn render(&self, identity: &VerifiedIdentity, names: &NodeNames) -> Result<String, TemplateError> {
+        self.fill(identity, names, false)
+    }
+
+    /// As [`Template::render`]; a value that is empty refuses too.
+    pub(super) fn render_strictly(
+        &self,
+        identity: &VerifiedIdentity,
+        names: &NodeNames,
+    ) -> Result<String, TemplateError> {
+        self.fill(identity, names, true)
+    }
+
+    fn fill(&self, identity: &VerifiedIdentity, names: &NodeNames, strictly: bool) -> Result<String, TemplateError> {
         let rendered = match &self.0 {
             Shape::Plain(text) => text.to_string(),
             Shape::Mixed(pieces) => {
@@ -113,7 +129,13 @@ impl Template {
                 for piece in pieces.iter() {
                     match piece {
                         Piece::Text(text) => rendered.push_str(text),
-                        Piece::Value(placeholder) => placeholder.write(&mut rendered, identity, names)?,
+                        Piece::Value(placeholder) => {
+                            let before = rendered.len();
+                            placeholder.write(&mut rendered, identity, names)?;
+                            if strictly && rendered.len() == before {
+                                return Err(TemplateError::Empty(placeholder.as_str()));
+                            }
+                        }
                     }
                     if rendered.len() > MAX_NAME_BYTES {
                         return Err(TemplateError::TooLong);

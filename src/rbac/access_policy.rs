@@ -5,6 +5,7 @@
 use std::fmt;
 
 use super::PolicyRule;
+use super::policy_rules::{ADMIN, ADMIN_VIEW, EDIT, Rule, SECRET_READER, VIEW, cluster_admin};
 
 /// A policy that AWS publishes the rules of.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -70,10 +71,26 @@ impl AccessPolicy {
         }
     }
 
-    /// What it allows.
+    /// What it allows, in the order AWS publishes it.
     #[must_use]
     pub fn rules(self) -> Vec<PolicyRule> {
-        Vec::new()
+        let tables: &[&[Rule]] = match self {
+            Self::Admin => &[VIEW, EDIT, ADMIN],
+            Self::AdminView => &[ADMIN_VIEW],
+            Self::ClusterAdmin => return cluster_admin(),
+            Self::Edit => &[VIEW, EDIT],
+            Self::SecretReader => &[SECRET_READER],
+            Self::View => &[VIEW],
+        };
+        tables.iter().copied().flatten().map(PolicyRule::from).collect()
+    }
+
+    /// The spelling of a policy that AWS has, by its name or ARN, whether or not its rules are known: a label of
+    /// bounded number. `other` for what this version has not heard of.
+    #[must_use]
+    pub fn known_name(name_or_arn: &str) -> &'static str {
+        let name = name_or_arn.rsplit_once('/').map_or(name_or_arn, |(_, name)| name);
+        KNOWN.into_iter().find(|known| *known == name).unwrap_or("other")
     }
 
     /// Name of the ClusterRole that holds its rules, of the ClusterRoleBinding, and of the RoleBindings:
@@ -83,6 +100,33 @@ impl AccessPolicy {
         format!("{GROUP_PREFIX}{self}")
     }
 }
+
+/// The names that the User Guide and the reference of the AWS CLI tell of.
+const KNOWN: [&str; 23] = [
+    "AmazonAIOpsAssistantPolicy",
+    "AmazonARCRegionSwitchScalingPolicy",
+    "AmazonEKSAdminPolicy",
+    "AmazonEKSAdminViewPolicy",
+    "AmazonEKSAutoNodePolicy",
+    "AmazonEKSBlockStorageClusterPolicy",
+    "AmazonEKSBlockStoragePolicy",
+    "AmazonEKSClusterAdminPolicy",
+    "AmazonEKSClusterInsightsPolicy",
+    "AmazonEKSComputeClusterPolicy",
+    "AmazonEKSComputePolicy",
+    "AmazonEKSEditPolicy",
+    "AmazonEKSHybridPolicy",
+    "AmazonEKSLoadBalancingClusterPolicy",
+    "AmazonEKSLoadBalancingPolicy",
+    "AmazonEKSNetworkingClusterPolicy",
+    "AmazonEKSNetworkingPolicy",
+    "AmazonEKSSecretReaderPolicy",
+    "AmazonEKSViewPolicy",
+    "AmazonEMRJobPolicy",
+    "AmazonSagemakerHyperpodClusterPolicy",
+    "AmazonSagemakerHyperpodControllerPolicy",
+    "AmazonSagemakerHyperpodSystemNamespacePolicy",
+];
 
 /// Begins every name that access policies make.
 const GROUP_PREFIX: &str = "iam-bridge.dev:";

@@ -7,6 +7,7 @@
 //! Pure: no I/O, no clock.
 
 mod access_policy;
+mod policy_rules;
 mod rule;
 
 pub use access_policy::{AccessPolicy, UnknownPolicy};

@@ -1,11 +1,58 @@
 //! The spec of an `AccessEntry`, and an entry as EKS prints it: members to texts, texts to an entry.
+//!
+//! Texts must be texts, as the API server has it: `principalId: 111122223333` without quotes is a number and a fault.
+//! In our shapes an unknown key is a fault; EKS may add keys of its own, which are passed over. In both, a key that
+//! looks like a misspelt guard (`principalId`, `expiresAt`, …) makes the entry bad.
 
-use crate::diagnostic::Severity;
-use crate::document::{Faults, Node, Place};
-use crate::mapping::{AccessEntry, AccessEntryRules, AccessEntryText, Origin};
+use super::members::{MAX_MEMBERS, are_once, tell_misspelt_guard};
+use super::report_unknown;
+use super::typing::Typing;
+use crate::diagnostic::{Diagnostic, Position, Severity};
+use crate::document::{Faults, Member, Node, Place, Value, known};
+use crate::mapping::{
+    AccessEntry, AccessEntryError, AccessEntryForm, AccessEntryRules, AccessEntryText, AssociationText, Origin,
+    SharedNames,
+};
+
+/// Ours, and the spellings of mapping entries.
+const KEYS: &[&str] = &[
+    "principalArn",
+    "type",
+    "username",
+    "kubernetesGroups",
+    "policyAssociations",
+    "principalId",
+    "notBefore",
+    "expiresAt",
+    "reason",
+    "userid",
+    "notAfter",
+];
+/// What is read of an entry that EKS printed; the guards are for those who add one by hand.
+const EKS_KEYS: &[&str] = &[
+    "principalArn",
+    "type",
+    "username",
+    "kubernetesGroups",
+    "associatedAccessPolicies",
+    "principalId",
+    "notBefore",
+    "expiresAt",
+    "reason",
+    "userid",
+    "notAfter",
+];
+const OBJECT_ASSOCIATION_KEYS: &[&str] = &["policy", "accessScope", "expiresAt", "notAfter"];
+const ASSOCIATION_KEYS: &[&str] = &["policy", "policyArn", "accessScope", "expiresAt", "notAfter"];
+const SCOPE_KEYS: &[&str] = &["type", "namespaces"];
+/// Texts must be texts; a date is one.
+const TYPING: Typing = Typing::AwsAuth;
 
 /// The members of one entry as written; `None` if a fault makes it unusable. Of an entry that EKS printed, members that
 /// are not known are left out without a word.
+///
+/// An entry of EKS is what `describe-access-entry` calls `accessEntry`, with `associatedAccessPolicies` in it or, around
+/// both, a map that holds the two.
 pub fn access_entry_text(
     node: Node<'_>,
     rules: &AccessEntryRules,
@@ -13,9 +60,18 @@ pub fn access_entry_text(
     unknown: Severity,
     faults: &mut Faults,
 ) -> Option<AccessEntryText> {
-    let (_, _) = (rules, unknown);
-    faults.error(node.at(), place, "bad-type", "no entry".to_owned(), "");
-    None
+    let mut reader = Reader { form: rules.form, unknown, good: true, faults };
+    let mut text = AccessEntryText::default();
+    match node.member("accessEntry").filter(|_| rules.form == AccessEntryForm::Eks) {
+        Some(entry) => {
+            reader.entry(entry, &mut text, &Place::Key(place, "accessEntry"));
+            if let Some(list) = node.member("associatedAccessPolicies") {
+                reader.associations(list, &mut text, &Place::Key(place, "associatedAccessPolicies"));
+            }
+        }
+        None => reader.entry(node, &mut text, place),
+    }
+    reader.good.then_some(text)
 }
 
 /// One entry, judged: `node` is its spec. Each fault names its member and stands where it does.
@@ -27,6 +83,204 @@ pub fn parse_access_entry(
     unknown: Severity,
     faults: &mut Faults,
 ) -> Option<AccessEntry> {
+    parse_access_entry_sharing(node, rules, origin, place, unknown, &mut SharedNames::default(), faults)
+}
+
+/// As [`parse_access_entry`]; names and grants that earlier entries had too are kept once. For long lists.
+pub fn parse_access_entry_sharing(
+    node: Node<'_>,
+    rules: &AccessEntryRules,
+    origin: Origin,
+    place: &Place<'_>,
+    unknown: Severity,
+    shared: &mut SharedNames,
+    faults: &mut Faults,
+) -> Option<AccessEntry> {
     let text = access_entry_text(node, rules, place, unknown, faults)?;
-    AccessEntry::parse(&text, rules, origin).ok()
+    match AccessEntry::parse_sharing(&text, rules, origin, shared) {
+        Ok(entry) => Some(entry),
+        Err(errors) => {
+            errors.iter().for_each(|error| report(error, node, place, faults));
+            None
+        }
+    }
+}
+
+/// Reads the members of one entry.
+struct Reader<'r> {
+    form: AccessEntryForm,
+    unknown: Severity,
+    /// Whether the entry can be used.
+    good: bool,
+    faults: &'r mut Faults,
+}
+
+impl Reader<'_> {
+    fn entry(&mut self, node: Node<'_>, text: &mut AccessEntryText, place: &Place<'_>) {
+        let keys = if self.form == AccessEntryForm::Eks { EKS_KEYS } else { KEYS };
+        self.each_member(node, keys, place, &mut |reader, key, member, here| {
+            let value = member.value;
+            match key {
+                "principalArn" => text.principal_arn = reader.text(value, here).unwrap_or_default(),
+                "type" => text.entry_type = reader.text(value, here),
+                "username" => text.username = reader.text(value, here),
+                "kubernetesGroups" => text.kubernetes_groups = reader.texts(value, here),
+                "policyAssociations" | "associatedAccessPolicies" => reader.associations(value, text, here),
+                "principalId" | "userid" => reader.guard(&mut text.principal_id, value, here),
+                "notBefore" => reader.guard(&mut text.not_before, value, here),
+                "expiresAt" | "notAfter" => reader.guard(&mut text.expires_at, value, here),
+                _ => text.reason = reader.text(value, here),
+            }
+        });
+    }
+
+    fn associations(&mut self, node: Node<'_>, text: &mut AccessEntryText, place: &Place<'_>) {
+        let keys = match self.form {
+            AccessEntryForm::Object => OBJECT_ASSOCIATION_KEYS,
+            AccessEntryForm::Eks | AccessEntryForm::File => ASSOCIATION_KEYS,
+        };
+        for (number, item) in self.items(node, place).into_iter().enumerate() {
+            let mut association = AssociationText::default();
+            let mut policy = None;
+            self.each_member(item, keys, &Place::Item(place, number), &mut |reader, key, member, here| match key {
+                "policy" | "policyArn" => reader.guard(&mut policy, member.value, here),
+                "accessScope" => reader.scope(member.value, &mut association, here),
+                _ => reader.guard(&mut association.expires_at, member.value, here),
+            });
+            association.policy = policy.unwrap_or_default();
+            text.associations.push(association);
+        }
+    }
+
+    fn scope(&mut self, node: Node<'_>, association: &mut AssociationText, place: &Place<'_>) {
+        self.each_member(node, SCOPE_KEYS, place, &mut |reader, key, member, here| match key {
+            "type" => association.scope_type = reader.text(member.value, here).unwrap_or_default(),
+            _ => association.namespaces = reader.texts(member.value, here),
+        });
+    }
+
+    /// Tells `take` each known member of a map, by its known spelling.
+    fn each_member(
+        &mut self,
+        node: Node<'_>,
+        keys: &[&'static str],
+        place: &Place<'_>,
+        take: &mut dyn FnMut(&mut Self, &'static str, Member<'_>, &Place<'_>),
+    ) {
+        let Value::Map(members) = node.value() else {
+            let cure = "write its members below it";
+            return self.refuse(node, place, format!("{} stands where a map belongs", node.kind()), cure);
+        };
+        self.good &= are_once(&members, node, place, self.faults);
+        for member in members.take(MAX_MEMBERS) {
+            let here = Place::Key(place, member.key);
+            match known(keys, member.key) {
+                Some(key) => take(self, key, member, &here),
+                None => self.judge_unknown(member, keys, &here),
+            }
+        }
+    }
+
+    fn judge_unknown(&mut self, member: Member<'_>, keys: &[&'static str], place: &Place<'_>) {
+        if tell_misspelt_guard(member, place, self.faults) {
+            self.good = false;
+        } else if self.form != AccessEntryForm::Eks {
+            report_unknown(member, place, keys, self.unknown, self.faults);
+            self.good &= self.unknown != Severity::Error;
+        }
+    }
+
+    /// A text; `None` is null, which counts as absent, or a fault.
+    fn text(&mut self, node: Node<'_>, place: &Place<'_>) -> Option<String> {
+        if node.is_null() {
+            return None;
+        }
+        let text = TYPING.text(node, place, self.faults);
+        self.good &= text.is_some();
+        text
+    }
+
+    /// A member that has two spellings, or that narrows the entry: null is no value, and is left for judging.
+    fn guard(&mut self, slot: &mut Option<String>, node: Node<'_>, place: &Place<'_>) {
+        let value = if node.is_null() { Some(String::new()) } else { self.text(node, place) };
+        let Some(value) = value else { return };
+        if slot.as_ref().is_some_and(|earlier| *earlier != value) {
+            let what = "two spellings of one key stand in the entry, with different values".to_owned();
+            self.faults.error(node.at(), place, "guard-twice", what, "keep one of them");
+            self.good = false;
+        }
+        *slot = Some(value);
+    }
+
+    fn texts(&mut self, node: Node<'_>, place: &Place<'_>) -> Vec<String> {
+        let items = self.items(node, place).into_iter().enumerate();
+        items.map(|(number, item)| self.text(item, &Place::Item(place, number)).unwrap_or_default()).collect()
+    }
+
+    fn items<'d>(&mut self, node: Node<'d>, place: &Place<'_>) -> Vec<Node<'d>> {
+        match node.value() {
+            Value::List(items) => return items.collect(),
+            Value::Scalar(scalar) if scalar.is_null() => {}
+            Value::Map(_) | Value::Scalar(_) => {
+                let what = format!("{} stands where a list belongs", node.kind());
+                self.refuse(node, place, what, "begin each item with `- `");
+            }
+        }
+        Vec::new()
+    }
+
+    fn refuse(&mut self, node: Node<'_>, place: &Place<'_>, what: String, cure: &str) {
+        self.faults.error(node.at(), place, "bad-type", what, cure);
+        self.good = false;
+    }
+}
+
+fn report(error: &AccessEntryError, node: Node<'_>, place: &Place<'_>, faults: &mut Faults) {
+    let (at, key) = locate(node, &error.key());
+    let place = place.to_string();
+    faults.push(Diagnostic {
+        severity: Severity::Error,
+        code: error.code(),
+        file: Some(faults.file().as_ref().into()),
+        at: Some(at),
+        key: if place.is_empty() { key } else { format!("{place}.{key}") },
+        what: error.to_string(),
+        cure: error.cure(),
+    });
+}
+
+/// Where a member such as `policyAssociations[1].accessScope` stands, and its path as the document spells it. What is
+/// not there stands where it would.
+fn locate(node: Node<'_>, key: &str) -> (Position, String) {
+    let mut at = match (node.member("accessEntry"), key.starts_with("policyAssociations")) {
+        (Some(entry), false) => entry,
+        _ => node,
+    };
+    let mut path = Vec::new();
+    for piece in key.split('.') {
+        let (name, number) = match piece.split_once('[') {
+            Some((name, rest)) => (name, rest.trim_end_matches(']').parse::<usize>().ok()),
+            None => (piece, None),
+        };
+        let written = spellings(name).iter().copied().find(|name| at.member(name).is_some());
+        let found = written.and_then(|name| at.member(name)).map(|found| match (found.value(), number) {
+            (Value::List(mut items), Some(number)) => items.nth(number).unwrap_or(found),
+            _ => found,
+        });
+        let name = written.unwrap_or(name);
+        path.push(number.map_or_else(|| name.to_owned(), |number| format!("{name}[{number}]")));
+        at = found.unwrap_or(at);
+    }
+    (at.at(), path.join("."))
+}
+
+fn spellings<'n>(name: &'n str) -> Vec<&'n str> {
+    let other = match name {
+        "policyAssociations" => Some("associatedAccessPolicies"),
+        "policy" => Some("policyArn"),
+        "principalId" => Some("userid"),
+        "expiresAt" => Some("notAfter"),
+        _ => None,
+    };
+    std::iter::once(name).chain(other).collect()
 }

@@ -40,7 +40,7 @@ const GUARDS: &[&str] = &["userid", "principalId", "notBefore", "notAfter", "exp
 /// Edits within which an unknown key is taken for a misspelt guard.
 const TYPO: usize = 2;
 /// Members of one entry; more are no entry, and each unknown one is compared with every known.
-const MAX_MEMBERS: usize = 256;
+pub(super) const MAX_MEMBERS: usize = 256;
 
 /// How the members of an entry are read.
 #[derive(Clone, Copy, Debug)]
@@ -102,7 +102,7 @@ pub(super) fn read_entry_text(
 }
 
 /// Judges that no key stands twice, where the reader of the document did not, and that there are not too many.
-fn are_once(members: &Members<'_>, node: Node<'_>, place: &Place<'_>, faults: &mut Faults) -> bool {
+pub(super) fn are_once(members: &Members<'_>, node: Node<'_>, place: &Place<'_>, faults: &mut Faults) -> bool {
     if members.count_left() > MAX_MEMBERS {
         let what = format!("an entry has more than {MAX_MEMBERS} keys");
         faults.error(node.at(), place, "too-many-keys", what, "write one entry for each principal");
@@ -181,15 +181,7 @@ fn judge_unknown(
     keys: &[&'static str],
     faults: &mut Faults,
 ) -> bool {
-    let lower = member.key.to_ascii_lowercase();
-    let near = |guard: &&&str| lower.chars().count().abs_diff(guard.len()) <= TYPO;
-    let edits = |guard: &&&str| strsim::damerau_levenshtein(&lower, &guard.to_ascii_lowercase()) <= TYPO;
-    if let Some(meant) = GUARDS.iter().filter(near).find(edits) {
-        let what = format!(
-            "the key `{}` is not known, and looks like `{meant}`, without which the entry would be wide open",
-            member.key
-        );
-        faults.error(member.at, place, "misspelt-guard", what, &format!("write `{meant}`, or remove the key"));
+    if tell_misspelt_guard(member, place, faults) {
         return false;
     }
     if rules.list == EntryList::Users && member.key.eq_ignore_ascii_case("rolearn") {
@@ -200,6 +192,22 @@ fn judge_unknown(
         report_unknown(member, place, keys, rules.unknown, faults);
     }
     true
+}
+
+/// Whether an unknown key looks like one that narrows the entry; it is told if so.
+pub(super) fn tell_misspelt_guard(member: Member<'_>, place: &Place<'_>, faults: &mut Faults) -> bool {
+    let lower = member.key.to_ascii_lowercase();
+    let near = |guard: &&&str| lower.chars().count().abs_diff(guard.len()) <= TYPO;
+    let edits = |guard: &&&str| strsim::damerau_levenshtein(&lower, &guard.to_ascii_lowercase()) <= TYPO;
+    let meant = GUARDS.iter().filter(near).find(edits);
+    if let Some(meant) = meant {
+        let what = format!(
+            "the key `{}` is not known, and looks like `{meant}`, without which the entry would be wide open",
+            member.key
+        );
+        faults.error(member.at, place, "misspelt-guard", what, &format!("write `{meant}`, or remove the key"));
+    }
+    meant.is_some()
 }
 
 /// Whom the permission set names; `false` if that cannot be read, and so nobody knows whom the entry was to name.

@@ -24,7 +24,7 @@ mod typing;
 
 use std::sync::Arc;
 
-pub use access_entry::{access_entry_text, parse_access_entry};
+pub use access_entry::{access_entry_text, parse_access_entry, parse_access_entry_sharing};
 pub use access_entry_file::{AccessEntryFile, AccessEntryFileSettings, parse_access_entry_file};
 pub use accounts::{parse_accounts, warn_of_lost_digits};
 pub use append::{AppendError, append_entry};
