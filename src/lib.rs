@@ -12,7 +12,7 @@
 //! 3  aws  kubernetes  kubeconfig      every call to AWS | to the API server | kubeconfig files, written
 //! 2  token  mapping                   text ⇄ token | identity → Kubernetes user      pure
 //! 1  iam  rbac                        principals and ARNs | rules of roles            pure
-//! 0  clock  diagnostic  document  live  private_file  telemetry     tools; each may use those named before it
+//! 0  clock  diagnostic  document  live  private_file  replaced_file  telemetry     tools; each may use those named before it
 //! ```
 
 pub mod authenticator;
@@ -36,6 +36,7 @@ pub mod mapping;
 pub mod policy;
 pub mod private_file;
 pub mod rbac;
+pub mod replaced_file;
 pub mod server;
 pub mod sources;
 pub mod telemetry;

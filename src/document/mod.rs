@@ -21,7 +21,7 @@ mod to_json;
 mod yaml;
 
 pub use faults::{Faults, Place, cure_for_unknown, known, nearest};
-pub use outline::{Outline, OutlineMember, Shape, outline};
+pub use outline::{Outline, OutlineMember, Shape, outline, outlines};
 pub use scalar::{Plain, Scalar};
 pub use several::Several;
 pub use splice::Splice;

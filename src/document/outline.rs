@@ -75,6 +75,25 @@ pub fn outline(file: &str, text: &str) -> Result<Option<Outline>, Diagnostic> {
     Ok(None)
 }
 
+/// Reads where the nodes of every document with content stand, in order.
+///
+/// # Errors
+/// The first fault of syntax.
+pub fn outlines(file: &str, text: &str) -> Result<Vec<Outline>, Diagnostic> {
+    let mut reader = Reader { file, text, parser: Parser::new_from_str_with_options(text, options()) };
+    let mut found = Vec::new();
+    while let Some((event, span)) = reader.step()? {
+        match event {
+            Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd => {}
+            Event::StreamEnd => break,
+            other => found.push(reader.node(&other, &span)?),
+        }
+    }
+    // A document without content is a scalar without text.
+    found.retain(|root| !matches!(root.shape, Shape::Scalar) || !root.range.is_empty());
+    Ok(found)
+}
+
 struct Reader<'f, 't> {
     file: &'f str,
     text: &'t str,

@@ -1,15 +1,15 @@
 //! One file: locked as client-go locks it, replaced by rename, its mode and owner kept, a link followed.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use backon::{BlockingRetryable, ConstantBuilder};
-use tempfile::NamedTempFile;
 
 use super::{Change, EditError, edit};
 use crate::document;
+use crate::replaced_file;
 
 /// Pause between two looks at somebody else's lock, and how many there are: 5 s in all. kubectl holds it for milliseconds.
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
@@ -66,15 +66,14 @@ pub struct Update {
 /// # Errors
 /// [`FileError`].
 pub fn update(path: &Path, changes: &[Change]) -> Result<Update, FileError> {
-    let target = target_of(path)?;
-    let directory = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-    create_directory(directory).map_err(fault(path, "written"))?;
+    let target = replaced_file::target_of(path).map_err(fault(path, "read"))?;
+    create_directory(replaced_file::directory_of(&target)).map_err(fault(path, "written"))?;
     // client-go locks the name it was given; who comes by another name must wait as well.
     let _named = Lock::take(path)?;
     let _target = if target == path { None } else { Some(Lock::take(&target)?) };
     let update = preview(path, changes)?;
     if update.is_changed {
-        replace(&target, directory, &update.text).map_err(fault(path, "written"))?;
+        replaced_file::replace(&target, &update.text).map_err(fault(path, "written"))?;
     }
     Ok(update)
 }
@@ -109,25 +108,6 @@ pub(super) fn load(path: &Path) -> Result<Option<String>, FileError> {
 
 fn fault(path: &Path, doing: &'static str) -> impl Fn(io::Error) -> FileError {
     move |why| FileError::Io { file: path.display().to_string(), doing, why }
-}
-
-/// Where the link leads; the path itself when it is none, or leads nowhere yet.
-fn target_of(path: &Path) -> Result<PathBuf, FileError> {
-    match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_symlink() => {}
-        Ok(_) => return Ok(path.to_owned()),
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(path.to_owned()),
-        Err(error) => return Err(fault(path, "read")(error)),
-    }
-    match fs::canonicalize(path) {
-        Ok(target) => Ok(target),
-        // A link to a file that is not there yet.
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            let link = fs::read_link(path).map_err(fault(path, "read"))?;
-            Ok(path.parent().map_or_else(|| link.clone(), |parent| parent.join(&link)))
-        }
-        Err(error) => Err(fault(path, "read")(error)),
-    }
 }
 
 /// `<file>.lock`, there while it lives.
@@ -185,43 +165,6 @@ fn words_for(age: Duration) -> String {
         seconds @ 120..7_200 => format!("{} min", seconds / 60),
         seconds => format!("{} h", seconds / 3_600),
     }
-}
-
-fn replace(target: &Path, directory: &Path, text: &str) -> io::Result<()> {
-    let mut file = NamedTempFile::with_prefix_in(".kubeconfig-", directory)?;
-    file.write_all(text.as_bytes())?;
-    match fs::metadata(target) {
-        Ok(old) => keep_mode(&old, file.as_file())?,
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
-    }
-    file.as_file().sync_all()?;
-    file.persist(target).map_err(|error| error.error)?;
-    Ok(())
-}
-
-/// Owner and mode of the file that is replaced; a new one is 0600 by its making. A group that its owner may not give
-/// is let go, and with it what the mode gave to the group.
-#[cfg(unix)]
-fn keep_mode(old: &fs::Metadata, new: &File) -> io::Result<()> {
-    use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
-    let made = new.metadata()?;
-    let mut permissions = old.permissions();
-    if (old.uid(), old.gid()) != (made.uid(), made.gid())
-        && let Err(error) = fchown(new, Some(old.uid()), Some(old.gid()))
-    {
-        if old.uid() != made.uid() {
-            return Err(error);
-        }
-        permissions.set_mode(permissions.mode() & !0o070);
-    }
-    new.set_permissions(permissions)
-}
-
-/// The directory's ACL is what protects the file.
-#[cfg(not(unix))]
-fn keep_mode(old: &fs::Metadata, new: &File) -> io::Result<()> {
-    new.set_permissions(old.permissions())
 }
 
 #[cfg(unix)]

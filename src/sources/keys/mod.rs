@@ -18,6 +18,7 @@ mod entries;
 mod iam_identity_mapping;
 mod members;
 mod modes;
+mod pins;
 mod printed_entry;
 mod reserved;
 mod typing;
@@ -38,6 +39,7 @@ pub use entries::{key_of, parse_entries};
 pub use iam_identity_mapping::parse_iam_identity_mapping;
 pub use members::entry_text;
 pub use modes::{ModeName, UnknownMode, parse_mode};
+pub use pins::{Pinnable, Pins, Unwritable};
 pub use reserved::{ReservedEntry, parse_reserved, reserved_entries};
 
 use crate::diagnostic::Severity;
