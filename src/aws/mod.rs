@@ -5,9 +5,12 @@ mod breaker;
 mod connector;
 mod ec2_names;
 mod eks;
+mod eks_access_entries;
 mod iam;
 mod imds;
+mod keys;
 mod known_callers;
+mod pace;
 mod query;
 mod sdk_http;
 mod sts;
@@ -17,6 +20,9 @@ mod surroundings;
 
 pub use connector::{Connector, ConnectorError, ConnectorSettings};
 pub use ec2_names::{Ec2Names, Ec2Settings, Ec2SettingsError, HostForm, NodeError, NodeName};
+pub use eks_access_entries::{
+    EksAccessEntries, EksAssociation, EksEntriesError, EksEntriesSettings, EksEntry, EksEntryCluster, EksOperation,
+};
 pub use eks::{EksCall, EksCluster, EksError, describe_cluster};
 pub use iam::{Iam, IamError, IamKind, IamPrincipal, IamSettings};
 pub use imds::{ImdsSettings, instance_region};

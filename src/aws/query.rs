@@ -170,7 +170,7 @@ impl Refusal {
     /// Of an answer with this status and the code its document names.
     pub(super) fn of(status: StatusCode, code: Option<String>) -> Self {
         match code {
-            Some(code) if SLOW_DOWN.contains(&code.as_str()) => Self::Throttled(code),
+            Some(code) if is_slow_down(&code) => Self::Throttled(code),
             Some(_) | None if status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::SERVICE_UNAVAILABLE => {
                 Self::Throttled(code.unwrap_or_else(|| status.as_str().to_owned()))
             }
@@ -183,6 +183,11 @@ impl Refusal {
 /// Whether a code means that the keys are not good.
 pub(super) fn is_of_keys(code: &str) -> bool {
     BAD_KEYS.contains(&code)
+}
+
+/// Whether a code asks to slow down.
+pub(super) fn is_slow_down(code: &str) -> bool {
+    SLOW_DOWN.contains(&code)
 }
 
 /// A code as it may be told: letters, digits and dots.

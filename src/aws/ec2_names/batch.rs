@@ -23,8 +23,8 @@ use super::describe::{Describe, MOST_IDS};
 use super::fault::CallFault;
 use super::flights::{Boarding, Flights, broken_off, landing};
 use super::memory::{Finding, Memory};
-use super::pace::Pace;
 use super::verify::{Requirements, by_id};
+use crate::aws::pace::Pace;
 use crate::live::Live;
 use crate::telemetry::Metrics;
 

@@ -10,10 +10,10 @@ use http::StatusCode;
 
 use super::answer::{self, Instance, Page};
 use super::fault::CallFault;
-use super::pace::Pace;
-use super::role::Keys;
 use super::{Ec2Settings, HostForm};
 use crate::aws::SdkHttp;
+use crate::aws::keys::Keys;
+use crate::aws::pace::Pace;
 use crate::aws::query::{Query, Refusal, Target, escaped, is_of_keys};
 use crate::clock::Clock;
 use crate::iam::Partition;
@@ -47,7 +47,7 @@ impl Describe {
     ) -> Self {
         let http = SdkHttp::new(settings.ca_bundle.clone());
         Self {
-            keys: Keys::new(settings.clone(), http.clone(), clock.clone()),
+            keys: Keys::new(settings.keys(), http.clone(), clock.clone()),
             endpoint: settings.endpoint.clone(),
             form: settings.host_form,
             partition,

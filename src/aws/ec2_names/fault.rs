@@ -1,5 +1,6 @@
 //! Why a call to EC2 brought nothing.
 
+use crate::aws::keys::KeyFault;
 use crate::aws::query::{QueryFault, Refusal, is_of_keys};
 
 /// Why a call brought nothing. Holds no key, signature, body or URL.
@@ -68,6 +69,15 @@ impl CallFault {
     /// Whether all calls should rest before the next one. One that hung says nothing about the others.
     pub(super) const fn calls_for_rest(&self) -> bool {
         self.passes() && !matches!(self, Self::TimedOut)
+    }
+}
+
+impl From<KeyFault> for CallFault {
+    fn from(fault: KeyFault) -> Self {
+        match fault {
+            KeyFault::Chain(why) => Self::Keys(why),
+            KeyFault::Role { role, why } => Self::Role { role, why },
+        }
     }
 }
 

@@ -14,8 +14,6 @@ mod describe;
 mod fault;
 mod flights;
 mod memory;
-mod pace;
-mod role;
 mod settings;
 mod verify;
 
@@ -29,9 +27,9 @@ pub use settings::{Ec2Settings, Ec2SettingsError, HostForm, NodeName};
 use batch::{Desk, Parts};
 use describe::Describe;
 use memory::{Finding, Memory};
-use pace::Pace;
 use verify::{NO_ID, Requirements, is_instance_id};
 
+use crate::aws::pace::Pace;
 use crate::clock::Clock;
 use crate::iam::Partition;
 use crate::live::Live;

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
-use http::HeaderValue;
 
+use crate::aws::keys::{AssumedRole, KeySettings, SourceArnFault, judge_source};
 use crate::iam::{ArnError, ArnSections};
 
 /// The longest that anybody waits for a name.
@@ -77,13 +77,6 @@ pub enum Ec2SettingsError {
     SourceArnBytes,
 }
 
-/// What is signed into AssumeRole so that our role cannot be borrowed for another cluster.
-#[derive(Clone, Debug)]
-pub(super) struct SourceHeaders {
-    pub(super) arn: HeaderValue,
-    pub(super) account: HeaderValue,
-}
-
 impl Ec2Settings {
     /// Whether a role could be assumed with these; asked at the start, where somebody looks.
     ///
@@ -92,17 +85,30 @@ impl Ec2Settings {
     pub fn judge(&self) -> Result<(), Ec2SettingsError> {
         if let Some(role) = &self.role_arn {
             ArnSections::split(role).map_err(Ec2SettingsError::RoleArn)?;
-            self.source_headers()?;
+            if let Some(source) = &self.source_arn {
+                judge_source(source).map_err(|fault| match fault {
+                    SourceArnFault::Arn(error) => Ec2SettingsError::SourceArn(error),
+                    SourceArnFault::Bytes => Ec2SettingsError::SourceArnBytes,
+                })?;
+            }
         }
         Ok(())
     }
 
-    /// `x-amz-source-arn` and `x-amz-source-account`; `None` without a `sourceARN`.
-    pub(super) fn source_headers(&self) -> Result<Option<SourceHeaders>, Ec2SettingsError> {
-        let Some(text) = &self.source_arn else { return Ok(None) };
-        let arn = ArnSections::split(text).map_err(Ec2SettingsError::SourceArn)?;
-        let value = |text: &str| HeaderValue::from_str(text).map_err(|_invalid| Ec2SettingsError::SourceArnBytes);
-        Ok(Some(SourceHeaders { account: value(arn.account)?, arn: value(text)? }))
+    /// Whose keys sign the calls.
+    pub(super) fn keys(&self) -> KeySettings {
+        let role = |arn: &String| AssumedRole {
+            arn: arn.clone(),
+            source_arn: self.source_arn.clone(),
+            ..AssumedRole::default()
+        };
+        KeySettings {
+            purpose: "EC2",
+            environment_keys: self.environment_keys.clone(),
+            role: self.role_arn.as_ref().map(role),
+            host_form: self.host_form,
+            sts_endpoint: self.sts_endpoint.clone(),
+        }
     }
 }
 

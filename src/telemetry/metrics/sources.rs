@@ -1,8 +1,11 @@
 //! What mapping sources and the look-up of nodes count.
 
+use std::collections::BTreeMap;
+
 use prometheus::{Error, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry};
 
 use super::{Metrics, Resolved, count, counter, counters, gauge, gauges, latency, register, set, whole};
+use crate::clock::UnixSeconds;
 
 /// Buckets of `dynamic_e2e_latency_seconds`, in seconds; the reference's.
 const DYNAMIC_BUCKETS: [f64; 8] = [1.0, 3.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0];
@@ -30,6 +33,11 @@ pub(super) struct SourceFamilies {
     ec2_calls: IntCounter,
     node_lookups: IntCounterVec,
     node_names: IntGauge,
+    eks_calls: IntCounterVec,
+    eks_entries: IntGauge,
+    eks_skipped: IntGaugeVec,
+    eks_last_success: IntGauge,
+    policies_unsupported: IntGaugeVec,
 }
 
 impl SourceFamilies {
@@ -107,6 +115,34 @@ impl SourceFamilies {
             )?,
             node_lookups: counters(to, "iam_bridge_node_lookups_total", "Look-ups of nodes by outcome.", &["outcome"])?,
             node_names: gauge(to, "iam_bridge_node_names", "Names of nodes in memory.")?,
+            eks_calls: counters(
+                to,
+                "iam_bridge_eks_calls_total",
+                "Calls to EKS for access entries, by operation and class of the answer.",
+                &["operation", "code"],
+            )?,
+            eks_entries: gauge(
+                to,
+                "iam_bridge_eks_access_entries",
+                "Access entries that the mirrored EKS cluster has, by its newest complete list.",
+            )?,
+            eks_skipped: gauges(
+                to,
+                "iam_bridge_eks_access_entries_skipped",
+                "Access entries of the mirrored EKS cluster that are left out, by class of the fault.",
+                &["class"],
+            )?,
+            eks_last_success: gauge(
+                to,
+                "iam_bridge_eks_last_success_seconds",
+                "Unix time of the newest complete list of the mirrored EKS cluster's access entries.",
+            )?,
+            policies_unsupported: gauges(
+                to,
+                "iam_bridge_access_policy_unsupported",
+                "Associations with an access policy that this version has no rules for, left out of mirrored entries.",
+                &["policy"],
+            )?,
         })
     }
 }
@@ -153,6 +189,28 @@ impl Metrics {
     /// `iam_bridge_watch_faults_total{source}`.
     pub fn watch_failed(&self, source: &'static str) {
         count(&self.sources.watch_faults, &[source]);
+    }
+
+    /// `iam_bridge_eks_calls_total{operation,code}`; both are closed lists of `aws::EksEntriesError`.
+    pub fn eks_called(&self, operation: &'static str, code: &'static str) {
+        count(&self.sources.eks_calls, &[operation, code]);
+    }
+
+    /// `iam_bridge_eks_access_entries` and `iam_bridge_eks_last_success_seconds`: a list was complete.
+    pub fn eks_listed(&self, entries: usize, at: UnixSeconds) {
+        self.sources.eks_entries.set(whole(entries));
+        self.sources.eks_last_success.set(at.0);
+    }
+
+    /// `iam_bridge_eks_access_entries_skipped{class}` and `iam_bridge_access_policy_unsupported{policy}`, whole: what is
+    /// not in them goes to 0.
+    pub fn eks_left_out(&self, skipped: &BTreeMap<&'static str, usize>, policies: &BTreeMap<&'static str, usize>) {
+        for (family, counts) in [(&self.sources.eks_skipped, skipped), (&self.sources.policies_unsupported, policies)] {
+            family.reset();
+            for (label, number) in counts {
+                set(family, label, whole(*number));
+            }
+        }
     }
 
     /// `configmap_watch_failures_total`.

@@ -3,6 +3,8 @@
 //! Nothing is loaded before the first look-up. Keys are kept until shortly before they end; keys that cannot be renewed
 //! serve on to their end.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
@@ -11,15 +13,16 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region};
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::ProvideCredentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::future::ProvideCredentials as Providing;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sdk_sts::error::ProvideErrorMetadata;
+use http::HeaderValue;
 use tokio::sync::Mutex;
 
-use super::Ec2Settings;
-use super::fault::CallFault;
-use super::settings::SourceHeaders;
-use crate::aws::SdkHttp;
+use super::{HostForm, SdkHttp};
 use crate::clock::Clock;
+use crate::iam::{ArnError, ArnSections};
 
 /// Signed into AssumeRole when `sourceARN` is set: a role that demands them cannot be borrowed for another cluster.
 const SOURCE_ARN: &str = "x-amz-source-arn";
@@ -35,22 +38,73 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const TIMEOUT: Duration = Duration::from_secs(4);
 const ATTEMPTS: u32 = 2;
 
+/// Whose keys are wanted.
+#[derive(Clone, Debug)]
+pub(super) struct KeySettings {
+    /// What they are for, in words.
+    pub(super) purpose: &'static str,
+    /// Keys of the environment; without them the default chain is walked.
+    pub(super) environment_keys: Option<Credentials>,
+    /// Assumed with those.
+    pub(super) role: Option<AssumedRole>,
+    /// Which hosts of STS are called.
+    pub(super) host_form: HostForm,
+    /// In the place of STS's own.
+    pub(super) sts_endpoint: Option<String>,
+}
+
+/// A role to assume.
+#[derive(Clone, Debug, Default)]
+pub(super) struct AssumedRole {
+    pub(super) arn: String,
+    /// Demanded by roles of other accounts.
+    pub(super) external_id: Option<String>,
+    /// Signed into the call, with its account.
+    pub(super) source_arn: Option<String>,
+}
+
+/// Why there are no keys. Holds no key and no words of a provider's answer.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub(super) enum KeyFault {
+    /// The default chain brings none.
+    #[error("{0}")]
+    Chain(String),
+    /// The role is not ours to assume.
+    #[error("the role `{role}` cannot be assumed: {why}")]
+    Role { role: String, why: String },
+}
+
+/// Why nothing can be signed into an assumption.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub(super) enum SourceArnFault {
+    #[error("the source is no ARN")]
+    Arn(#[source] ArnError),
+    #[error("the source holds characters that cannot stand in a request")]
+    Bytes,
+}
+
+/// What is signed into AssumeRole so that our role cannot be borrowed for another cluster.
+#[derive(Clone, Debug)]
+struct SourceHeaders {
+    arn: HeaderValue,
+    account: HeaderValue,
+}
+
 /// The keys, loaded at the first call.
-#[derive(Debug)]
 pub(super) struct Keys {
-    settings: Ec2Settings,
+    settings: KeySettings,
     http: SdkHttp,
     clock: Clock,
     held: Mutex<Option<Credentials>>,
 }
 
 impl Keys {
-    pub(super) fn new(settings: Ec2Settings, http: SdkHttp, clock: Clock) -> Self {
+    pub(super) fn new(settings: KeySettings, http: SdkHttp, clock: Clock) -> Self {
         Self { settings, http, clock, held: Mutex::default() }
     }
 
     /// Keys that are good now. Calls that come together load them once.
-    pub(super) async fn now(&self, region: &str) -> Result<Credentials, CallFault> {
+    pub(super) async fn now(&self, region: &str) -> Result<Credentials, KeyFault> {
         let mut held = self.held.lock().await;
         if let Some(keys) = held.as_ref().filter(|keys| !self.ends_within(keys, RENEW_BEFORE)) {
             return Ok(keys.clone());
@@ -59,13 +113,14 @@ impl Keys {
             Ok(keys) => Ok(held.insert(keys).clone()),
             Err(fault) => {
                 let keys = held.clone().filter(|keys| !self.ends_within(keys, 0)).ok_or_else(|| fault.clone())?;
-                tracing::warn!(error = %fault, "the keys for EC2 cannot be renewed; those at hand serve until they end");
+                let purpose = self.settings.purpose;
+                tracing::warn!(error = %fault, "the keys for {purpose} cannot be renewed; those at hand serve until they end");
                 Ok(keys)
             }
         }
     }
 
-    /// EC2 does not take them: the next call loads new ones.
+    /// The service does not take them: the next call loads new ones.
     pub(super) async fn forget(&self) {
         *self.held.lock().await = None;
     }
@@ -76,32 +131,34 @@ impl Keys {
         end.is_some_and(|end| end <= now.saturating_add(seconds))
     }
 
-    async fn load(&self, region: &str) -> Result<Credentials, CallFault> {
+    async fn load(&self, region: &str) -> Result<Credentials, KeyFault> {
         let base = match &self.settings.environment_keys {
             Some(keys) => keys.clone(),
             None => self.of_chain(region).await?,
         };
-        match &self.settings.role_arn {
+        match &self.settings.role {
             Some(role) => self.assume(role, base, region).await,
             None => Ok(base),
         }
     }
 
-    async fn of_chain(&self, region: &str) -> Result<Credentials, CallFault> {
+    async fn of_chain(&self, region: &str) -> Result<Credentials, KeyFault> {
         let config = ProviderConfig::without_region()
             .with_region(Some(Region::new(region.to_owned())))
             .with_behavior_version(Some(BehaviorVersion::latest()))
             .with_http_client(self.http.clone());
         let chain = DefaultCredentialsChain::builder().configure(config).build().await;
         // The chain's error may quote what a provider was told; its kind says enough for a log.
-        chain.provide_credentials().await.map_err(|error| CallFault::Keys(error.to_string()))
+        chain.provide_credentials().await.map_err(|error| KeyFault::Chain(error.to_string()))
     }
 
-    async fn assume(&self, role: &str, base: Credentials, region: &str) -> Result<Credentials, CallFault> {
-        let refused = |why: String| CallFault::Role { role: role.to_owned(), why };
-        let headers = self.settings.source_headers().map_err(|error| refused(error.to_string()))?;
-        let call = self.sts(base, region).assume_role().role_arn(role).role_session_name(SESSION);
-        let call = call.duration_seconds(SESSION_LIFE).customize().mutate_request(move |request| {
+    async fn assume(&self, role: &AssumedRole, base: Credentials, region: &str) -> Result<Credentials, KeyFault> {
+        let refused = |why: String| KeyFault::Role { role: role.arn.clone(), why };
+        let headers = role.source_arn.as_deref().map(source_headers).transpose();
+        let headers = headers.map_err(|error| refused(error.to_string()))?;
+        let call = self.sts(base, region).assume_role().role_arn(&role.arn).role_session_name(SESSION);
+        let call = call.set_external_id(role.external_id.clone()).duration_seconds(SESSION_LIFE).customize();
+        let call = call.mutate_request(move |request| {
             if let Some(SourceHeaders { arn, account }) = &headers {
                 request.headers_mut().insert(SOURCE_ARN, arn.clone());
                 request.headers_mut().insert(SOURCE_ACCOUNT, account.clone());
@@ -136,4 +193,42 @@ impl Keys {
         config.set_app_name(AppName::new("iam-bridge").ok());
         aws_sdk_sts::Client::from_conf(config.build())
     }
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keys").field("purpose", &self.settings.purpose).finish_non_exhaustive()
+    }
+}
+
+/// Keys in a region, for who asks by the SDK's own interface.
+#[derive(Debug)]
+struct InRegion {
+    keys: Arc<Keys>,
+    region: String,
+}
+
+/// The same keys, to be asked by the SDK's interface.
+pub(super) fn provider(keys: Arc<Keys>, region: &str) -> SharedCredentialsProvider {
+    SharedCredentialsProvider::new(InRegion { keys, region: region.to_owned() })
+}
+
+impl ProvideCredentials for InRegion {
+    fn provide_credentials<'a>(&'a self) -> Providing<'a>
+    where
+        Self: 'a,
+    {
+        Providing::new(async { self.keys.now(&self.region).await.map_err(CredentialsError::not_loaded) })
+    }
+}
+
+/// Whether a source can be signed into an assumption.
+pub(super) fn judge_source(text: &str) -> Result<(), SourceArnFault> {
+    source_headers(text).map(drop)
+}
+
+fn source_headers(text: &str) -> Result<SourceHeaders, SourceArnFault> {
+    let arn = ArnSections::split(text).map_err(SourceArnFault::Arn)?;
+    let value = |text: &str| HeaderValue::from_str(text).map_err(|_invalid| SourceArnFault::Bytes);
+    Ok(SourceHeaders { account: value(arn.account)?, arn: value(text)? })
 }
