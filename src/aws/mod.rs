@@ -20,10 +20,10 @@ mod surroundings;
 
 pub use connector::{Connector, ConnectorError, ConnectorSettings};
 pub use ec2_names::{Ec2Names, Ec2Settings, Ec2SettingsError, HostForm, NodeError, NodeName};
+pub use eks::{EksCall, EksCluster, EksError, describe_cluster};
 pub use eks_access_entries::{
     EksAccessEntries, EksAssociation, EksEntriesError, EksEntriesSettings, EksEntry, EksEntryCluster, EksOperation,
 };
-pub use eks::{EksCall, EksCluster, EksError, describe_cluster};
 pub use iam::{Iam, IamError, IamKind, IamPrincipal, IamSettings};
 pub use imds::{ImdsSettings, instance_region};
 pub use sdk_http::{SdkHttp, TRUST_ROOTS};

@@ -54,7 +54,9 @@ impl EksEntryCluster {
             Some(Mode::Api) => Some(AuthenticationMode::Api),
             Some(Mode::ApiAndConfigMap) => Some(AuthenticationMode::ApiAndConfigMap),
             Some(Mode::ConfigMap) => Some(AuthenticationMode::ConfigMap),
-            Some(_) => return Err(EksEntriesError::Malformed("an authentication mode that this version does not know")),
+            Some(_) => {
+                return Err(EksEntriesError::Malformed("an authentication mode that this version does not know"));
+            }
         };
         let arn = cluster.arn.ok_or(EksEntriesError::Malformed("no ARN of the cluster"))?;
         Ok(Self { arn, mode })

@@ -32,6 +32,29 @@ pub struct EksMirror {
     pub state_dir: PathBuf,
     /// What the environment says about calls to AWS: `config::surroundings` reads it.
     pub surroundings: AwsSurroundings,
+    /// The longest that a call to EKS may take; 10 s. No config key sets it.
+    pub call_limit: Duration,
+}
+
+impl EksMirror {
+    /// The mirror of a cluster, all else as when no key says otherwise.
+    #[must_use]
+    pub fn new(cluster_name: &str, region: &str, state_dir: PathBuf) -> Self {
+        Self {
+            cluster_name: cluster_name.to_owned(),
+            region: region.to_owned(),
+            role_arn: None,
+            external_id: None,
+            interval: Duration::from_secs(15),
+            qps: 5,
+            endpoint: None,
+            pin: Pins::default(),
+            max_stale: Duration::from_secs(24 * 3600),
+            state_dir,
+            surroundings: AwsSurroundings::default(),
+            call_limit: Duration::from_secs(10),
+        }
+    }
 }
 
 /// `server.eksAccessEntries.pin`: whether entries are pinned to the unique id that IAM knows.
