@@ -60,18 +60,7 @@ pub fn access_entry_text(
     unknown: Severity,
     faults: &mut Faults,
 ) -> Option<AccessEntryText> {
-    let mut reader = Reader { form: rules.form, unknown, good: true, faults };
-    let mut text = AccessEntryText::default();
-    match node.member("accessEntry").filter(|_| rules.form == AccessEntryForm::Eks) {
-        Some(entry) => {
-            reader.entry(entry, &mut text, &Place::Key(place, "accessEntry"));
-            if let Some(list) = node.member("associatedAccessPolicies") {
-                reader.associations(list, &mut text, &Place::Key(place, "associatedAccessPolicies"));
-            }
-        }
-        None => reader.entry(node, &mut text, place),
-    }
-    reader.good.then_some(text)
+    with_parts(node, rules.form, place, |parts| parts.text(rules.form, unknown, faults))
 }
 
 /// One entry, judged: `node` is its spec. Each fault names its member and stands where it does.
@@ -83,26 +72,133 @@ pub fn parse_access_entry(
     unknown: Severity,
     faults: &mut Faults,
 ) -> Option<AccessEntry> {
-    parse_access_entry_sharing(node, rules, origin, place, unknown, &mut SharedNames::default(), faults)
+    let shared = &mut SharedNames::default();
+    with_parts(node, rules.form, place, |parts| parts.parse(rules, origin, unknown, shared, faults))
 }
 
-/// As [`parse_access_entry`]; names and grants that earlier entries had too are kept once. For long lists.
-pub fn parse_access_entry_sharing(
+/// The nodes of one entry: its members, and its policies where they stand elsewhere.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct EntryParts<'d, 'p> {
+    pub(super) entry: Node<'d>,
+    pub(super) place: Place<'p>,
+    /// What `list-associated-access-policies` printed: then none are looked for in the entry.
+    pub(super) associations: Option<(Node<'d>, Place<'p>)>,
+}
+
+fn with_parts<T>(
     node: Node<'_>,
-    rules: &AccessEntryRules,
-    origin: Origin,
+    form: AccessEntryForm,
     place: &Place<'_>,
-    unknown: Severity,
-    shared: &mut SharedNames,
-    faults: &mut Faults,
-) -> Option<AccessEntry> {
-    let text = access_entry_text(node, rules, place, unknown, faults)?;
-    match AccessEntry::parse_sharing(&text, rules, origin, shared) {
-        Ok(entry) => Some(entry),
-        Err(errors) => {
-            errors.iter().for_each(|error| report(error, node, place, faults));
-            None
+    read: impl FnOnce(EntryParts<'_, '_>) -> T,
+) -> T {
+    match node.member("accessEntry").filter(|_| form == AccessEntryForm::Eks) {
+        Some(entry) => {
+            let beside = node.member("associatedAccessPolicies");
+            let associations = beside.map(|list| (list, Place::Key(place, "associatedAccessPolicies")));
+            read(EntryParts { entry, place: Place::Key(place, "accessEntry"), associations })
         }
+        None => read(EntryParts { entry: node, place: *place, associations: None }),
+    }
+}
+
+impl EntryParts<'_, '_> {
+    /// The members as written; `None` if a fault makes the entry unusable.
+    fn text(&self, form: AccessEntryForm, unknown: Severity, faults: &mut Faults) -> Option<AccessEntryText> {
+        let mut reader = Reader { form, unknown, good: true, faults };
+        let mut text = AccessEntryText::default();
+        reader.entry(self.entry, &mut text, &self.place);
+        if let Some((list, place)) = &self.associations {
+            text.associations.clear();
+            reader.associations(*list, &mut text, place);
+        }
+        reader.good.then_some(text)
+    }
+
+    /// One entry, judged; names and grants that earlier entries had too are kept once.
+    pub(super) fn parse(
+        &self,
+        rules: &AccessEntryRules,
+        origin: Origin,
+        unknown: Severity,
+        shared: &mut SharedNames,
+        faults: &mut Faults,
+    ) -> Option<AccessEntry> {
+        let text = self.text(rules.form, unknown, faults)?;
+        match AccessEntry::parse_sharing(&text, rules, origin, shared) {
+            Ok(entry) => Some(entry),
+            Err(errors) => {
+                errors.iter().for_each(|error| self.report(error, faults));
+                None
+            }
+        }
+    }
+
+    fn report(&self, error: &AccessEntryError, faults: &mut Faults) {
+        let (at, key) = self.locate(&error.key());
+        faults.push(Diagnostic {
+            severity: Severity::Error,
+            code: error.code(),
+            file: Some(faults.file().as_ref().into()),
+            at: Some(at),
+            key,
+            what: error.to_string(),
+            cure: error.cure(),
+        });
+    }
+
+    /// Where a member such as `policyAssociations[1].accessScope` stands, and its path as the document spells it. What
+    /// is not there stands where it would.
+    fn locate(&self, key: &str) -> (Position, String) {
+        let mut pieces = key.split('.').peekable();
+        let (mut at, mut path) = (self.entry, self.place.to_string());
+        let elsewhere = self.associations.as_ref().zip(pieces.peek().and_then(|piece| association_number(piece)));
+        if let Some(((list, place), number)) = elsewhere {
+            at = item(*list, number);
+            path = Place::Item(place, number).to_string();
+            pieces.next();
+        }
+        for piece in pieces {
+            let (name, number) = match piece.split_once('[') {
+                Some((name, rest)) => (name, rest.trim_end_matches(']').parse::<usize>().ok()),
+                None => (piece, None),
+            };
+            let written = [Some(name), other_spelling(name)].into_iter().flatten();
+            let (name, found) = written
+                .filter_map(|name| at.member(name).map(|found| (name, Some(found))))
+                .next()
+                .unwrap_or((name, None));
+            if !path.is_empty() {
+                path.push('.');
+            }
+            path.push_str(name);
+            if let Some(number) = number {
+                path.push_str(&format!("[{number}]"));
+            }
+            at = found.map_or(at, |found| number.map_or(found, |number| item(found, number)));
+        }
+        (at.at(), path)
+    }
+}
+
+fn association_number(piece: &str) -> Option<usize> {
+    piece.strip_prefix("policyAssociations[")?.strip_suffix(']')?.parse().ok()
+}
+
+/// An item of a list; the list itself if there is none.
+fn item(list: Node<'_>, number: usize) -> Node<'_> {
+    match list.value() {
+        Value::List(mut items) => items.nth(number).unwrap_or(list),
+        Value::Map(_) | Value::Scalar(_) => list,
+    }
+}
+
+fn other_spelling(name: &str) -> Option<&'static str> {
+    match name {
+        "policyAssociations" => Some("associatedAccessPolicies"),
+        "policy" => Some("policyArn"),
+        "principalId" => Some("userid"),
+        "expiresAt" => Some("notAfter"),
+        _ => None,
     }
 }
 
@@ -233,54 +329,4 @@ impl Reader<'_> {
         self.faults.error(node.at(), place, "bad-type", what, cure);
         self.good = false;
     }
-}
-
-fn report(error: &AccessEntryError, node: Node<'_>, place: &Place<'_>, faults: &mut Faults) {
-    let (at, key) = locate(node, &error.key());
-    let place = place.to_string();
-    faults.push(Diagnostic {
-        severity: Severity::Error,
-        code: error.code(),
-        file: Some(faults.file().as_ref().into()),
-        at: Some(at),
-        key: if place.is_empty() { key } else { format!("{place}.{key}") },
-        what: error.to_string(),
-        cure: error.cure(),
-    });
-}
-
-/// Where a member such as `policyAssociations[1].accessScope` stands, and its path as the document spells it. What is
-/// not there stands where it would.
-fn locate(node: Node<'_>, key: &str) -> (Position, String) {
-    let mut at = match (node.member("accessEntry"), key.starts_with("policyAssociations")) {
-        (Some(entry), false) => entry,
-        _ => node,
-    };
-    let mut path = Vec::new();
-    for piece in key.split('.') {
-        let (name, number) = match piece.split_once('[') {
-            Some((name, rest)) => (name, rest.trim_end_matches(']').parse::<usize>().ok()),
-            None => (piece, None),
-        };
-        let written = spellings(name).iter().copied().find(|name| at.member(name).is_some());
-        let found = written.and_then(|name| at.member(name)).map(|found| match (found.value(), number) {
-            (Value::List(mut items), Some(number)) => items.nth(number).unwrap_or(found),
-            _ => found,
-        });
-        let name = written.unwrap_or(name);
-        path.push(number.map_or_else(|| name.to_owned(), |number| format!("{name}[{number}]")));
-        at = found.unwrap_or(at);
-    }
-    (at.at(), path.join("."))
-}
-
-fn spellings<'n>(name: &'n str) -> Vec<&'n str> {
-    let other = match name {
-        "policyAssociations" => Some("associatedAccessPolicies"),
-        "policy" => Some("policyArn"),
-        "principalId" => Some("userid"),
-        "expiresAt" => Some("notAfter"),
-        _ => None,
-    };
-    std::iter::once(name).chain(other).collect()
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! kind: AccessEntryList ─┐
 //! kind: AccessEntry ─────┤ several documents, a List ──▶ spec ──────────────────┐
-//! {"accessEntry": …} ────┤ describe-access-entry ──────▶ entry ─┐               ├─▶ parse_access_entry
+//! {"accessEntry": …} ────┤ describe-access-entry ──────▶ entry ─┐               ├─▶ AccessEntry
 //! {"associatedAccess…} ──┘ list-associated-access-policies ─────┴─ by principal ┘
 //! ```
 //!
@@ -11,14 +11,13 @@
 
 use std::collections::HashMap;
 
-use super::access_entry::parse_access_entry;
+use super::access_entry::EntryParts;
 use super::access_entry_objects::{LIST_KIND, OBJECT_KIND, is_object, judge_keys, judge_version, name_of};
 use super::entries::MAX_ENTRIES;
-use super::printed_entry::parse_printed_entry;
 use crate::diagnostic::{Diagnostic, Position, Severity};
 use crate::document::{self, Faults, Format, Items, Node, Place, Value};
 use crate::iam::AccountId;
-use crate::mapping::{AccessEntry, AccessEntryForm, AccessEntryRules, Entry, Origin, repeated_entries};
+use crate::mapping::{AccessEntry, AccessEntryForm, AccessEntryRules, Entry, Origin, SharedNames, repeated_entries};
 
 /// What judging a file of access entries depends on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -73,6 +72,7 @@ struct Reader<'d> {
     settings: AccessEntryFileSettings,
     file: AccessEntryFile,
     faults: Faults,
+    shared: SharedNames,
     printed: Vec<Printed<'d>>,
     /// What `list-associated-access-policies` printed, by `principalArn`.
     associations: HashMap<&'d str, (Node<'d>, String)>,
@@ -93,6 +93,7 @@ impl<'d> Reader<'d> {
             settings,
             file: AccessEntryFile::default(),
             faults: Faults::new(name.into()),
+            shared: SharedNames::default(),
             printed: Vec::new(),
             associations: HashMap::new(),
             too_many: false,
@@ -199,7 +200,8 @@ impl<'d> Reader<'d> {
             return self.faults.error(node.at(), &here, "no-spec", what, cure);
         };
         let (rules, origin) = (self.rules(AccessEntryForm::File), self.origin(node));
-        let entry = parse_access_entry(spec, &rules, origin, &here, unknown, &mut self.faults);
+        let parts = EntryParts { entry: spec, place: here, associations: None };
+        let entry = parts.parse(&rules, origin, unknown, &mut self.shared, &mut self.faults);
         self.keep(entry, name);
     }
 
@@ -339,7 +341,8 @@ impl<'d> Reader<'d> {
             }
             let (rules, origin) = (self.rules(AccessEntryForm::Eks), self.origin(entry));
             let associations = associations.as_ref().map(|(node, at)| (*node, Place::Key(&Place::Root, at)));
-            let parsed = parse_printed_entry(entry, associations, &rules, origin, &here, &mut self.faults);
+            let parts = EntryParts { entry, place: here, associations };
+            let parsed = parts.parse(&rules, origin, Severity::Note, &mut self.shared, &mut self.faults);
             for policy in parsed.iter().flat_map(|entry| &entry.unsupported) {
                 let what = format!("`{policy}` has no rules here and is left out: its holder gets less than on EKS");
                 let cure = "give what it allows by a group in kubernetesGroups";

@@ -19,13 +19,12 @@ mod iam_identity_mapping;
 mod members;
 mod modes;
 mod pins;
-mod printed_entry;
 mod reserved;
 mod typing;
 
 use std::sync::Arc;
 
-pub use access_entry::{access_entry_text, parse_access_entry, parse_access_entry_sharing};
+pub use access_entry::{access_entry_text, parse_access_entry};
 pub use access_entry_file::{AccessEntryFile, AccessEntryFileSettings, parse_access_entry_file};
 pub use accounts::{parse_accounts, warn_of_lost_digits};
 pub use append::{AppendError, append_entry};
