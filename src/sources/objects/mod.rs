@@ -115,6 +115,9 @@ pub(super) trait Kind: fmt::Debug + Send + Sync + Sized + 'static {
         statuses: &Statuses<Self::Report>,
     );
 
+    /// The object is gone.
+    fn forget(&mut self, _name: &str) {}
+
     /// Only these objects are still there.
     fn keep(&mut self, _there: impl Fn(&str) -> bool) {}
 
@@ -268,6 +271,7 @@ impl<K: Kind> Source<K> {
             WatchEvent::Delete(object) => {
                 if self.objects.delete(&object) {
                     self.statuses.forget(object.name());
+                    self.kind.forget(object.name());
                     self.changed();
                 }
             }
