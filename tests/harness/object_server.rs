@@ -35,6 +35,8 @@ use store::Store;
 pub(crate) const AWS_AUTH: &str = "/api/v1/namespaces/kube-system/configmaps";
 /// The `IAMIdentityMapping`s.
 pub(crate) const IDENTITY_MAPPINGS: &str = "/apis/iamauthenticator.k8s.aws/v1alpha1/iamidentitymappings";
+/// The `AccessEntry` objects.
+pub(crate) const ACCESS_ENTRIES: &str = "/apis/iam-bridge.dev/v1alpha1/accessentries";
 /// The Leases of `kube-system`.
 pub(crate) const LEASES: &str = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases";
 /// The Events on objects of `kube-system`.
@@ -182,7 +184,7 @@ impl ObjectServer {
         self.desk.manners.send_replace(manners);
     }
 
-    /// What `/openapi/v3/apis/iamauthenticator.k8s.aws/v1alpha1` answers; 404 before this.
+    /// What the paths below `/openapi/v3/apis/` answer; 404 before this.
     pub(crate) fn describe(&self, openapi: Value) {
         *self.desk.openapi.lock().unwrap_or_else(PoisonError::into_inner) = Some(openapi);
     }

@@ -71,7 +71,8 @@ struct Moment {
 
 /// A condition without its times.
 struct Verdict {
-    holds: bool,
+    /// `True`, `False` or `Unknown`.
+    status: &'static str,
     reason: &'static str,
     message: String,
 }
@@ -119,9 +120,9 @@ impl Conditions {
     pub(super) async fn turn(&mut self) {
         loop {
             let now = self.clock.now();
-            let left = self.next.map_or(LOOK, |next| {
-                Duration::from_secs(u64::try_from(next.since(now)).unwrap_or_default()).min(LOOK)
-            });
+            let left = self
+                .next
+                .map_or(LOOK, |next| Duration::from_secs(u64::try_from(next.since(now)).unwrap_or_default()).min(LOOK));
             tokio::select! {
                 changed = self.readiness.changed(), if self.readies => {
                     if changed {
@@ -174,26 +175,29 @@ impl Conditions {
             (Err(faults), _) => {
                 let message = in_one_line(faults);
                 fault = Some(message.clone());
-                (Verdict { holds: false, reason: "Invalid", message }, Vec::new())
+                (Verdict { status: "False", reason: "Invalid", message }, Vec::new())
             }
             (Ok(entry), Some(winner)) => {
                 let principal = entry.principal_text();
-                let message = format!("`{principal}` has the entry `{winner}` too, which is in force; remove one of the two");
+                let message =
+                    format!("`{principal}` has the entry `{winner}` too, which is in force; remove one of the two");
                 fault = Some(message.clone());
-                (Verdict { holds: false, reason: "Duplicate", message }, Vec::new())
+                (Verdict { status: "False", reason: "Duplicate", message }, Vec::new())
             }
             (Ok(entry), None) => accepted(entry, moment.now),
         };
         let old = shown.status.as_deref().map(|status| status.conditions.as_slice()).unwrap_or_default();
         let generation = shown.generation;
         let dated = |condition_type: &str, verdict: Verdict| {
-            let status = if verdict.holds { "True" } else { "False" };
-            let before = old.iter().find(|one| one.condition_type == condition_type && one.status == status);
+            let same =
+                |one: &&AccessEntryCondition| one.condition_type == condition_type && one.status == verdict.status;
+            let before = old.iter().find(same);
             AccessEntryCondition {
                 condition_type: condition_type.to_owned(),
-                status: status.to_owned(),
+                status: verdict.status.to_owned(),
                 observed_generation: generation,
-                last_transition_time: before.map_or_else(|| rfc3339(moment.now), |one| one.last_transition_time.clone()),
+                last_transition_time: before
+                    .map_or_else(|| rfc3339(moment.now), |one| one.last_transition_time.clone()),
                 reason: verdict.reason.to_owned(),
                 message: cut(verdict.message),
             }
@@ -213,9 +217,14 @@ impl Conditions {
 
     /// The worst of the policies that are given.
     fn policies_ready(&self, grants: &[&Grant], readiness: &PolicyReadiness) -> Verdict {
+        let unsupported =
+            |status, message: &str| Verdict { status, reason: "Unsupported", message: message.to_owned() };
         if self.policies == AccessPolicyMode::Off || readiness.mode == AccessPolicyMode::Off {
-            let message = "this server writes nothing for access policies; see server.accessPolicies".to_owned();
-            return Verdict { holds: false, reason: "Unsupported", message };
+            return unsupported("False", "server.accessPolicies.mode is off: access policies give nothing");
+        }
+        if readiness.elsewhere {
+            let message = "server.accessPolicies.namespaceScope is false: what binds the groups is not looked at";
+            return unsupported("Unknown", message);
         }
         let (mut taken, mut pending) = (Vec::new(), Vec::new());
         for Grant { policy, scope, .. } in grants {
@@ -230,11 +239,13 @@ impl Conditions {
         }
         if !taken.is_empty() {
             let message = format!("an object that is not ours bears our name: {}", taken.join(" | "));
-            return Verdict { holds: false, reason: "NameTaken", message };
+            return Verdict { status: "False", reason: "NameTaken", message };
         }
         match pending.is_empty() {
-            true => Verdict { holds: true, reason: "Bound", message: "the API server knows every policy".to_owned() },
-            false => Verdict { holds: false, reason: "Pending", message: pending.join(" | ") },
+            true => {
+                Verdict { status: "True", reason: "Bound", message: "the API server knows every policy".to_owned() }
+            }
+            false => Verdict { status: "False", reason: "Pending", message: pending.join(" | ") },
         }
     }
 }
@@ -269,13 +280,13 @@ fn accepted(entry: &Entry, now: UnixSeconds) -> (Verdict, Vec<&Grant>) {
     let (from, until) = (entry.not_before(), entry.expires_at());
     if let Some(until) = until.filter(|until| now >= *until) {
         let message = format!("expired at {}; nothing else speaks for its principal", rfc3339(until));
-        return (Verdict { holds: false, reason: "Expired", message }, Vec::new());
+        return (Verdict { status: "False", reason: "Expired", message }, Vec::new());
     }
     let mut message = "in force".to_owned();
     message.extend(from.map(|from| format!(" from {}", rfc3339(from))));
     message.extend(until.map(|until| format!(" until {}", rfc3339(until))));
     let grants = entry.grants().iter().filter(|grant| !grant.is_over(now)).collect();
-    (Verdict { holds: true, reason: "Valid", message }, grants)
+    (Verdict { status: "True", reason: "Valid", message }, grants)
 }
 
 /// When the entry, or something it gives, ends next.
@@ -286,8 +297,7 @@ fn next_end(entry: &Entry, now: UnixSeconds) -> Option<UnixSeconds> {
 
 /// Where a policy cannot reach because of others' objects, of the places it is given for.
 fn taken_in(scope: &AccessScope, namespaces: &[String]) -> Option<String> {
-    let is_cluster = |namespace: &&String| namespace.is_empty();
-    if namespaces.iter().any(|namespace| is_cluster(&namespace)) {
+    if namespaces.iter().any(String::is_empty) {
         return Some("in the cluster".to_owned());
     }
     let reached = |namespace: &&String| match scope {

@@ -32,8 +32,7 @@ const PLACE: &str = "accessentry/";
 /// Follows the objects until it is dropped.
 pub(super) async fn run(ground: Ground, outlet: Outlet) {
     let settings = &ground.settings;
-    let rules =
-        AccessEntryRules { form: AccessEntryForm::Object, cluster_account: settings.cluster_account.clone() };
+    let rules = AccessEntryRules { form: AccessEntryForm::Object, cluster_account: settings.cluster_account.clone() };
     let conditions = Conditions::new(ground.clock.clone(), settings.policies, settings.policy_readiness.clone());
     objects::run(AccessEntries { rules, conditions }, ground, outlet).await;
 }
@@ -101,14 +100,7 @@ impl Kind for AccessEntries {
         move |objects| table_of(objects, settings)
     }
 
-    fn see(
-        &mut self,
-        known: &Arc<Known>,
-        shown: Shown,
-        changed: bool,
-        news: bool,
-        statuses: &Statuses<EntryReport>,
-    ) {
+    fn see(&mut self, known: &Arc<Known>, shown: Shown, changed: bool, news: bool, statuses: &Statuses<EntryReport>) {
         self.conditions.see(known, shown, changed, news, statuses);
     }
 
