@@ -2,8 +2,13 @@
 //!
 //! Where they cannot be built the tests say so on stderr and pass; with `IAM_BRIDGE_E2E=required` they fail.
 
+mod access_entries;
+mod access_policies;
+mod access_policy_leaders;
+mod access_policy_rights;
 mod add;
 mod crd;
+mod entry_rig;
 mod explain;
 mod fakes;
 mod other_clients;

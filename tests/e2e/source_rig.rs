@@ -31,9 +31,13 @@ pub(super) fn apply_shipped(cluster: &Cluster, manifests: &[&str]) {
             run_ok(cluster.as_user("admin").args(["apply", "--filename"]).arg(shipped(manifest)));
         }
     }
-    if manifests.contains(&"iamidentitymapping.yaml") {
-        let crd = "crd/iamidentitymappings.iamauthenticator.k8s.aws";
-        run_ok(cluster.as_user("admin").args(["wait", "--for=condition=Established", "--timeout=60s", crd]));
+    for (manifest, crd) in [
+        ("iamidentitymapping.yaml", "crd/iamidentitymappings.iamauthenticator.k8s.aws"),
+        ("accessentry.yaml", "crd/accessentries.iam-bridge.dev"),
+    ] {
+        if manifests.contains(&manifest) {
+            run_ok(cluster.as_user("admin").args(["wait", "--for=condition=Established", "--timeout=60s", crd]));
+        }
     }
 }
 
@@ -53,7 +57,12 @@ pub(super) fn account_kubeconfig(cluster: &Cluster) -> PathBuf {
 
 /// Starts our server with `modes` and more `keys` below `server:`, under the account's token.
 pub(super) fn start(cluster: &Cluster, modes: &str, keys: &str) -> WebhookServer {
-    apply_shipped(cluster, &MANIFESTS);
+    start_with(cluster, &MANIFESTS, modes, keys)
+}
+
+/// The same with the rights of these manifests, beside those that other tests gave the account on this cluster.
+pub(super) fn start_with(cluster: &Cluster, manifests: &[&str], modes: &str, keys: &str) -> WebhookServer {
+    apply_shipped(cluster, manifests);
     let kubeconfig = account_kubeconfig(cluster);
     WebhookServer::start(CLUSTER_ID, &source_keys(&kubeconfig.display().to_string(), modes, keys), &[])
 }

@@ -13,3 +13,16 @@ pub(crate) fn until<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Op
         std::thread::sleep(Duration::from_millis(20));
     }
 }
+
+/// As [`until`], of something that says what is still missing, which is told when it stays so.
+pub(crate) fn until_ok<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Result<T, String>) -> T {
+    let began = Instant::now();
+    loop {
+        let missing = match look() {
+            Ok(found) => return found,
+            Err(missing) => missing,
+        };
+        assert!(began.elapsed() < limit, "not within {limit:?}: {what}: {missing}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
