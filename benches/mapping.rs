@@ -9,8 +9,9 @@ use iam_bridge::diagnostic::Position;
 use iam_bridge::iam::{Partition, VerifiedIdentity};
 use iam_bridge::live::Live;
 use iam_bridge::mapping::{
-    Chain, DenyEntry, DenyList, DenyText, Entry, EntryList, EntryText, MappingTable, NodeNames, Origin, RolePaths,
-    SourceKind, TableSettings, choose,
+    AccessEntry, AccessEntryForm, AccessEntryRules, AccessEntryText, AssociationText, Chain, DenyEntry, DenyList,
+    DenyText, Entry, EntryList, EntryText, MappingTable, NodeNames, Origin, RolePaths, SourceKind, TableSettings,
+    choose,
 };
 
 const SIZES: [u32; 3] = [10, 1_000, 100_000];
@@ -55,6 +56,27 @@ fn choose_and_render(bencher: Bencher<'_, '_>, size: u32) {
     });
 }
 
+/// A caller of an access entry with policies, from identity to groups: 10 000 entries cost what 10 do.
+#[divan::bench(args = [10, 10_000])]
+fn choose_and_render_an_access_entry(bencher: Bencher<'_, '_>, size: u32) {
+    let chain = entries(size);
+    let identity = caller(&format!("Role{}", size / 2));
+    bencher.bench_local(|| {
+        let choice = choose(black_box(&chain), black_box(&identity), NOW);
+        choice.and_then(|choice| choice.render(&identity, &NodeNames::Unavailable)).is_ok()
+    });
+}
+
+/// Nobody knows the caller, and the entries are asked before aws-auth.
+#[divan::bench(args = [10, 10_000])]
+fn choose_a_stranger_past_access_entries(bencher: Bencher<'_, '_>, size: u32) {
+    let mut chain = entries(size);
+    let texts: Vec<EntryText> = (0..10).map(text).collect();
+    chain.tables.push(Live::fixed(table(&texts)));
+    let identity = caller("Stranger");
+    bencher.bench_local(|| choose(black_box(&chain), black_box(&identity), NOW).is_err());
+}
+
 /// From members to a table.
 #[divan::bench(args = SIZES, sample_count = 10)]
 fn load(bencher: Bencher<'_, '_>, size: u32) {
@@ -69,6 +91,34 @@ fn chain(size: u32, denied: u32) -> Chain {
         tables: vec![Live::fixed(table(&texts))],
         ..Chain::default()
     }
+}
+
+/// Access entries with a policy for the cluster and one for namespaces each.
+fn entries(size: u32) -> Chain {
+    let rules = AccessEntryRules { form: AccessEntryForm::Object, cluster_account: None };
+    let association = |policy: &str, namespaces: Vec<String>| AssociationText {
+        policy: policy.to_owned(),
+        scope_type: if namespaces.is_empty() { "cluster" } else { "namespace" }.to_owned(),
+        namespaces,
+        expires_at: None,
+    };
+    let parsed = (0..size).map(|number| {
+        let text = AccessEntryText {
+            principal_arn: format!("arn:aws:iam::{:012}:role/path/Role{number}", number % 50),
+            username: Some("team:{{SessionName}}".to_owned()),
+            kubernetes_groups: vec!["developers".to_owned(), format!("team-{}", number % 100)],
+            associations: vec![
+                association("AmazonEKSViewPolicy", Vec::new()),
+                association("AmazonEKSEditPolicy", vec![format!("team-{}", number % 100), "dev-*".to_owned()]),
+            ],
+            ..AccessEntryText::default()
+        };
+        AccessEntry::parse(&text, &rules, Origin::default()).expect("the entry is good").entry
+    });
+    let settings = TableSettings { source: SourceKind::AccessEntry, partition: Partition::Aws };
+    let table = MappingTable::new(settings, parsed.collect(), Vec::new(), Vec::new());
+    assert_eq!(table.len(), usize::try_from(size).unwrap_or_default(), "no entry hides another");
+    Chain { tables: vec![Live::fixed(table)], ..Chain::default() }
 }
 
 fn table(texts: &[EntryText]) -> MappingTable {

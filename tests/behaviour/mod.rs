@@ -66,6 +66,7 @@ mod packaging;
 mod policy;
 mod secrets;
 mod server;
+mod shipped_rights;
 mod sources;
 mod sources_faults;
 mod sources_fleet;

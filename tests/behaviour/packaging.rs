@@ -6,6 +6,7 @@ use std::process::Command;
 use clap::{CommandFactory as _, Parser as _};
 use iam_bridge::check::{Options, check};
 use iam_bridge::config::flags::Flags;
+use iam_bridge::mapping::SourceKind;
 use serde_json::Value;
 
 use super::architecture::read;
@@ -138,104 +139,6 @@ fn the_manifest_runs_the_server_with_flags_it_has_and_no_more_rights_than_it_nee
     }
 }
 
-/// Each file holds what its reader needs, to the word; the e2e tests run the server with exactly these.
-#[test]
-fn each_source_has_a_manifest_of_the_rights_it_needs_and_no_others() {
-    let account = "ServiceAccount kube-system/aws-iam-authenticator";
-    for (file, subject, rights) in [
-        (
-            "rbac-eksconfigmap.yaml",
-            account,
-            vec!["kube-system: get,list,watch configmaps/aws-auth", "kube-system: create,patch events.events.k8s.io"],
-        ),
-        (
-            "rbac-crd.yaml",
-            account,
-            vec![
-                "*: get,list,watch iamidentitymappings.iamauthenticator.k8s.aws",
-                "*: patch iamidentitymappings/status.iamauthenticator.k8s.aws",
-                "kube-system: create leases.coordination.k8s.io",
-                "kube-system: get,update,patch leases.coordination.k8s.io/iam-bridge-iamidentitymapping-status",
-                "default: create,patch events.events.k8s.io",
-            ],
-        ),
-        (
-            "rbac-add.yaml",
-            "Group example:aws-auth-editors",
-            vec!["kube-system: get,update configmaps/aws-auth", "kube-system: create configmaps"],
-        ),
-    ] {
-        let objects: Vec<Value> = serde_saphyr::from_multiple(&read(format!("deploy/{file}"))).unwrap();
-        assert_eq!(objects.iter().flat_map(rights_of).collect::<Vec<_>>(), rights, "{file}");
-        for binding in objects.iter().filter(|object| !object["roleRef"].is_null()) {
-            let role = |object: &&Value| {
-                object["kind"] == binding["roleRef"]["kind"]
-                    && object["metadata"]["name"] == binding["roleRef"]["name"]
-                    && object["metadata"]["namespace"] == binding["metadata"]["namespace"]
-            };
-            assert!(
-                objects.iter().any(|object| role(&object)),
-                "{file}: {} binds a role of the file",
-                binding["metadata"]
-            );
-            let subjects: Vec<String> = binding["subjects"].as_array().unwrap().iter().map(name_of_subject).collect();
-            assert_eq!(subjects, [subject], "{file}");
-        }
-    }
-}
-
-#[test]
-fn no_shipped_rule_has_a_wildcard_secrets_or_more_than_reading_and_writing() {
-    let mut seen = 0;
-    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy")).unwrap() {
-        let file = file.unwrap().path();
-        if file.extension().is_none_or(|extension| extension != "yaml") {
-            continue;
-        }
-        let objects: Vec<Value> = serde_saphyr::from_multiple(&std::fs::read_to_string(&file).unwrap()).unwrap();
-        for rule in objects.iter().flat_map(|object| object["rules"].as_array().cloned().unwrap_or_default()) {
-            seen += 1;
-            for word in ["apiGroups", "resources", "resourceNames", "verbs", "nonResourceURLs"]
-                .iter()
-                .flat_map(|key| rule[key].as_array().cloned().unwrap_or_default())
-            {
-                let word = word.as_str().unwrap().to_owned();
-                let bad = word.contains('*')
-                    || ["secrets", "serviceaccounts/token", "impersonate", "bind", "escalate", "deletecollection"]
-                        .contains(&word.as_str());
-                assert!(!bad, "{}: {word}", file.display());
-            }
-            assert!(rule["nonResourceURLs"].is_null(), "{}", file.display());
-        }
-    }
-    assert!(seen >= 9, "{seen} rules");
-}
-
-/// One line a rule and resource: `namespace: verbs resource/name`.
-fn rights_of(role: &Value) -> Vec<String> {
-    let words = |value: &Value| -> Vec<String> {
-        value.as_array().into_iter().flatten().map(|word| word.as_str().unwrap().to_owned()).collect()
-    };
-    let place = role["metadata"]["namespace"].as_str().unwrap_or("*");
-    let mut rights = Vec::new();
-    for rule in role["rules"].as_array().into_iter().flatten() {
-        let (groups, names) = (words(&rule["apiGroups"]), words(&rule["resourceNames"]));
-        assert_eq!(groups.len(), 1, "{rule}");
-        for resource in words(&rule["resources"]) {
-            let group = if groups[0].is_empty() { String::new() } else { format!(".{}", groups[0]) };
-            let name = names.iter().map(|name| format!("/{name}")).collect::<String>();
-            rights.push(format!("{place}: {} {resource}{group}{name}", words(&rule["verbs"]).join(",")));
-        }
-    }
-    rights
-}
-
-fn name_of_subject(subject: &Value) -> String {
-    let name = subject["name"].as_str().unwrap();
-    let name = subject["namespace"].as_str().map_or_else(|| name.to_owned(), |place| format!("{place}/{name}"));
-    format!("{} {name}", subject["kind"].as_str().unwrap())
-}
-
 /// The config in the manifest is one the server takes without a word.
 #[test]
 fn the_manifests_config_is_faultless() {
@@ -244,6 +147,41 @@ fn the_manifests_config_is_faultless() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("config.yaml");
     std::fs::write(&file, map["data"]["config.yaml"].as_str().unwrap()).unwrap();
+    let found = check(&[file], &Options::default()).faults;
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+/// Who removes a `#` must not have to find out what is missing, and the comments cannot fall behind the keys.
+#[test]
+fn what_the_manifests_config_shows_as_a_comment_is_faultless_too() {
+    let objects: Vec<Value> = serde_saphyr::from_multiple(&read("deploy/example.yaml")).unwrap();
+    let map = objects.iter().find(|object| object["kind"] == "ConfigMap").unwrap();
+    let text = map["data"]["config.yaml"].as_str().unwrap();
+    // A key or a member of a list; a sentence has no colon behind its first word.
+    let is_setting = |line: &str| {
+        let line = line.trim_start();
+        let first = line.split(' ').next().unwrap_or_default();
+        line.strip_prefix("- ").is_some_and(|name| !name.contains(' '))
+            || (first.len() > 1 && first.ends_with(':') && first.starts_with(|letter: char| letter.is_lowercase()))
+    };
+    let mut shown = BTreeSet::new();
+    let lines = text.lines().map(|line| match line.split_once("# ") {
+        Some((indent, setting)) if indent.trim().is_empty() && is_setting(setting) => {
+            shown.insert(setting.trim().trim_start_matches("- ").split(':').next().unwrap_or_default().to_owned());
+            format!("{indent}{setting}\n")
+        }
+        _ => format!("{line}\n"),
+    });
+    let whole: String = lines.collect();
+    for source in SourceKind::ALL.into_iter().filter(|source| *source != SourceKind::DynamicFile) {
+        assert!(whole.contains(&format!("- {source}\n")), "{source}");
+    }
+    for key in ["accessEntryFile", "eksAccessEntries", "clusterName", "cluster", "accessPolicies", "namespaceScope"] {
+        assert!(shown.contains(key), "{key} is shown: {shown:?}");
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("config.yaml");
+    std::fs::write(&file, whole).unwrap();
     let found = check(&[file], &Options::default()).faults;
     assert!(found.is_empty(), "{found:#?}");
 }
