@@ -2,6 +2,7 @@
 //!
 //! All sources answer the same unless a case says which differs, and why.
 
+mod entries;
 mod formats;
 
 use iam_bridge::iam::VerifiedIdentity;
@@ -151,10 +152,15 @@ fn principals() -> Vec<Case> {
             REFUSED,
             ONE_FAULT,
         ),
-        case("no ARN", json!({"mapRoles": [{"username": "dev", "userid": "AROADEV"}]}), ALICE_AS_DEV, "not mapped")
-            .but(MountedFile, REFUSED, ONE_FAULT)
-            .but(DynamicFile, REFUSED, ONE_FAULT)
-            .but(DynamicFileStrict, "dev []", "the unique id suffices"),
+        case(
+            "no ARN",
+            json!({"mapRoles": [{"username": "dev", "userid": "AROADEV000000000000"}]}),
+            ALICE_AS_DEV,
+            "not mapped",
+        )
+        .but(MountedFile, REFUSED, ONE_FAULT)
+        .but(DynamicFile, REFUSED, ONE_FAULT)
+        .but(DynamicFileStrict, "dev []", "the unique id suffices"),
         case(
             "a bad entry before a good one",
             json!({"mapRoles": [{"username": "nobody"}, {"rolearn": DEV, "username": "dev"}]}),
@@ -220,7 +226,7 @@ fn guards() -> Vec<Case> {
         lists
     };
     let pinned_to_other = || {
-        let mut lists = dev(json!({"userid": "AROAOLD"}));
+        let mut lists = dev(json!({"userid": "AROAOLD000000000000"}));
         lists["mapAccounts"] = json!(["111122223333"]);
         lists
     };
@@ -229,21 +235,21 @@ fn guards() -> Vec<Case> {
             .refused_by_files("a guard that is none would leave the entry open")
     };
     vec![
-        case("pin", dev(json!({"userid": "AROADEV"})), ALICE_AS_DEV, "dev []"),
-        case("pin to another", dev(json!({"userid": "AROAOLD"})), ALICE_AS_DEV, "pinned to another")
+        case("pin", dev(json!({"userid": "AROADEV000000000000"})), ALICE_AS_DEV, "dev []"),
+        case("pin to another", dev(json!({"userid": "AROAOLD000000000000"})), ALICE_AS_DEV, "pinned to another")
             .but(DynamicFileStrict, "not mapped", "looked up by the unique id: the entry is not the caller's at all"),
-        case("pin in another case", dev(json!({"userid": "aroadev"})), ALICE_AS_DEV, "pinned to another")
+        case("pin in another case", dev(json!({"userid": "aroadev000000000000"})), ALICE_AS_DEV, "pinned to another")
             .but(DynamicFileStrict, "not mapped", "looked up by the unique id: the entry is not the caller's at all"),
         case("pin to another, account listed", pinned_to_other(), ALICE_AS_DEV, "pinned to another")
             .but(DynamicFileStrict, "arn:aws:iam::111122223333:role/Dev []", "looked up by the unique id: the list is asked next"),
-        case("id of the caller, ARN of another, account listed", json!({"mapRoles": [{"rolearn": "arn:aws:iam::111122223333:role/Ops", "username": "ops", "userid": "AROADEV"}], "mapAccounts": ["111122223333"]}), ALICE_AS_DEV, "arn:aws:iam::111122223333:role/Dev []")
+        case("id of the caller, ARN of another, account listed", json!({"mapRoles": [{"rolearn": "arn:aws:iam::111122223333:role/Ops", "username": "ops", "userid": "AROADEV000000000000"}], "mapAccounts": ["111122223333"]}), ALICE_AS_DEV, "arn:aws:iam::111122223333:role/Dev []")
             .but(Crd, "not mapped", NO_LIST)
             .but(DynamicFileStrict, "pinned to another", "a hit is final"),
         case("within the window", dev(json!({"notBefore": "2001-01-01T00:00:00Z", "notAfter": "2040-01-01T00:00:00Z"})), ALICE_AS_DEV, "dev []"),
         case("before the window", dev(json!({"notBefore": "2040-01-01T00:00:00Z"})), ALICE_AS_DEV, "not valid yet"),
         case("after the window", dev(json!({"notAfter": "2001-01-01T00:00:00+02:00"})), ALICE_AS_DEV, "expired"),
         case("expired, and a good entry behind it", twice(json!([{"userarn": DEV, "username": "user"}])), ALICE_AS_DEV, "expired"),
-        lost("misspelt guard", dev(json!({"useridd": "AROADEV"})))
+        lost("misspelt guard", dev(json!({"useridd": "AROADEV000000000000"})))
             .but(Crd, "dev []", "the API server drops keys its schema does not have"),
         lost("empty pin", dev(json!({"userid": ""}))),
         lost("time that is none", dev(json!({"notAfter": "tomorrow"}))),
@@ -356,7 +362,12 @@ fn every_source_answers_the_same_but_where_the_suite_says_why() {
     let cases: Vec<Case> = [principals(), patterns_and_accounts(), guards(), names()].into_iter().flatten().collect();
     assert!(cases.len() >= 60, "{} cases", cases.len());
     let mut wrong = Vec::new();
-    for case in &cases {
+    for unknown in entries::cases().filter(|name| cases.iter().all(|case| case.name != *name)) {
+        wrong.push(format!("there is no case `{unknown}`"));
+    }
+    for mut case in cases {
+        case.differences.extend(entries::differences(case.name, case.outcome));
+        let case = &case;
         for reader in Reader::ALL {
             let difference = case.differences.iter().rev().find(|(who, ..)| *who == reader);
             let (expected, reason) = difference.map_or((case.outcome, ""), |(_, outcome, reason)| (*outcome, *reason));

@@ -12,6 +12,7 @@ use iam_bridge::sources::keys;
 use serde_json::{Value, json};
 
 use super::super::config::key_settings;
+use super::entries;
 
 /// Who reads a case.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -21,11 +22,22 @@ pub(super) enum Reader {
     Crd,
     DynamicFile,
     DynamicFileStrict,
+    AccessEntryFile,
+    AccessEntry,
+    EksAccessEntries,
 }
 
 impl Reader {
-    pub(super) const ALL: [Self; 5] =
-        [Self::MountedFile, Self::EksConfigMap, Self::Crd, Self::DynamicFile, Self::DynamicFileStrict];
+    pub(super) const ALL: [Self; 8] = [
+        Self::MountedFile,
+        Self::EksConfigMap,
+        Self::Crd,
+        Self::DynamicFile,
+        Self::DynamicFileStrict,
+        Self::AccessEntryFile,
+        Self::AccessEntry,
+        Self::EksAccessEntries,
+    ];
 
     /// Writes the case as the source has it and reads it back. `Err` when the source keeps what it had.
     pub(super) fn table(self, case: &Value) -> Result<MappingTable, Vec<Diagnostic>> {
@@ -35,11 +47,14 @@ impl Reader {
             Self::Crd => Ok(objects(case)),
             Self::DynamicFile => dynamic_file(&case.to_string(), false),
             Self::DynamicFileStrict => dynamic_file(&with_user_ids(case).to_string(), true),
+            Self::AccessEntryFile => entries::file(case),
+            Self::AccessEntry => Ok(entries::objects(case)),
+            Self::EksAccessEntries => Ok(entries::mirrored(case)),
         }
     }
 }
 
-const fn settings(source: SourceKind) -> TableSettings {
+pub(super) const fn settings(source: SourceKind) -> TableSettings {
     TableSettings { source, partition: Partition::Aws }
 }
 
@@ -108,13 +123,13 @@ fn with_user_ids(case: &Value) -> Value {
 pub(super) fn unique_id(arn: &str) -> &'static str {
     let arn = arn.to_ascii_lowercase();
     let ids = [
-        ("dev", "AROADEV"),
-        ("bob", "AIDABOB"),
-        ("view", "AROAVIEW"),
+        ("dev", "AROADEV000000000000"),
+        ("bob", "AIDABOB000000000000"),
+        ("view", "AROAVIEW00000000000"),
         (":root", "111122223333"),
         ("federated-user/fed", "111122223333:fed"),
     ];
-    ids.into_iter().find(|(name, _)| arn.contains(name)).map_or("AROAOTHER", |(_, id)| id)
+    ids.into_iter().find(|(name, _)| arn.contains(name)).map_or("AROAOTHER0000000000", |(_, id)| id)
 }
 
 fn lists(case: &Value) -> impl Iterator<Item = (&'static str, &Value)> {
