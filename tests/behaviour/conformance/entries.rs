@@ -78,14 +78,77 @@ pub(super) fn mirrored(case: &Value) -> MappingTable {
 }
 
 const MISS: &str = "not mapped";
-const WHOLE_FILE: &str = "one fault of the file refuses all of it";
+const PINNED: &str = "pinned to another";
+/// The username of an entry that names none.
+const DEFAULT: &str = "arn:aws:sts::111122223333:assumed-role/Dev/alice []";
+const NO_ENTRY: [&str; 3] = [REFUSED, MISS, MISS];
+
+const WHOLE_FILE: &str = "one fault refuses all of a file, and nothing but the entry elsewhere";
+const AS_AWS_SPELLS: &str = "only account, path and name may differ in case: the rest is spelled as AWS spells it";
+const NO_PRINCIPAL: &str = "a session is no principal that EKS takes";
+const ONE_PRINCIPAL: &str = "an entry names one principal";
+const NO_SUCH_KEY: &str = "a file refuses keys that an entry has not; the API server drops them";
+const TWICE: &str = "a principal has one entry: two refuse a file, the older object stays, EKS has no two";
+const UNGUARDED: &str = "an entry of EKS has neither pin nor window";
+const NO_SUCH_ID: &str = "no id of a role is spelled so, and EKS's entries have none";
+const BY_ARN: &str = "the username of an entry without one is the ARN";
+const LITERAL_GROUPS: &str = "groups of an entry hold no placeholders";
+const PLACEHOLDERS: &str = "an entry takes placeholders it knows, those of a session behind a colon alone";
+const AT_ONCE: &str = "such names are refused when the entry is read";
 
 /// Case; what a file, an object and a mirrored entry make of it; why.
 type OfEntries = (&'static str, [&'static str; 3], &'static str);
 
-const NO_ENTRY: [&str; 3] = [REFUSED, MISS, MISS];
-
-const DIFFERENCES: [OfEntries; 0] = [];
+const DIFFERENCES: [OfEntries; 48] = [
+    ("role ARN in capitals", NO_ENTRY, AS_AWS_SPELLS),
+    ("user ARN in capitals", NO_ENTRY, AS_AWS_SPELLS),
+    ("assumed-role ARN as written", NO_ENTRY, NO_PRINCIPAL),
+    ("federated user", NO_ENTRY, NO_PRINCIPAL),
+    ("role ARN with a path", ["dev []"; 3], "a path is taken, and not compared"),
+    ("what is no ARN", NO_ENTRY, WHOLE_FILE),
+    ("IAM group", NO_ENTRY, WHOLE_FILE),
+    ("wildcard in rolearn", NO_ENTRY, WHOLE_FILE),
+    ("no ARN", NO_ENTRY, WHOLE_FILE),
+    ("a bad entry before a good one", [REFUSED, "dev []", "dev []"], WHOLE_FILE),
+    ("duplicate ARN", [REFUSED, "first []", "last []"], TWICE),
+    ("role before user", [REFUSED, "role []", "user []"], TWICE),
+    ("sso", NO_ENTRY, ONE_PRINCIPAL),
+    ("sso in its partition", NO_ENTRY, ONE_PRINCIPAL),
+    ("sso in another partition", NO_ENTRY, ONE_PRINCIPAL),
+    ("sso with another suffix", NO_ENTRY, ONE_PRINCIPAL),
+    ("sso beside rolearn", [REFUSED, "dev []", "dev []"], NO_SUCH_KEY),
+    ("rolearnLike", NO_ENTRY, ONE_PRINCIPAL),
+    ("rolearnLike of another name", NO_ENTRY, ONE_PRINCIPAL),
+    ("exact before rolearnLike", [REFUSED, "exact []", "exact []"], ONE_PRINCIPAL),
+    ("account list", [MISS; 3], super::NO_LIST),
+    ("id of the caller, ARN of another, account listed", [MISS; 3], super::NO_LIST),
+    ("pin to another", [PINNED, PINNED, "dev []"], UNGUARDED),
+    ("pin to another, account listed", [PINNED, PINNED, "dev []"], UNGUARDED),
+    ("pin in another case", [REFUSED, MISS, "dev []"], NO_SUCH_ID),
+    ("before the window", ["not valid yet", "not valid yet", "dev []"], UNGUARDED),
+    ("after the window", ["expired", "expired", "dev []"], UNGUARDED),
+    ("expired, and a good entry behind it", [REFUSED, "expired", "user []"], TWICE),
+    ("misspelt guard", [REFUSED, MISS, "dev []"], UNGUARDED),
+    ("empty pin", [REFUSED, MISS, "dev []"], UNGUARDED),
+    ("time that is none", [REFUSED, MISS, "dev []"], UNGUARDED),
+    ("window of no length", [REFUSED, MISS, "dev []"], UNGUARDED),
+    ("unknown key", [REFUSED, "dev []", "dev []"], NO_SUCH_KEY),
+    ("empty username", [DEFAULT; 3], BY_ARN),
+    ("no username", [DEFAULT; 3], BY_ARN),
+    ("username a number", [REFUSED, MISS, DEFAULT], BY_ARN),
+    ("username a boolean", [REFUSED, MISS, DEFAULT], BY_ARN),
+    ("account and key", NO_ENTRY, LITERAL_GROUPS),
+    ("unknown placeholder", NO_ENTRY, PLACEHOLDERS),
+    ("node that is none", NO_ENTRY, PLACEHOLDERS),
+    ("node whose name is not known", NO_ENTRY, PLACEHOLDERS),
+    ("system: brought in by a session", NO_ENTRY, PLACEHOLDERS),
+    ("reserved username", NO_ENTRY, AT_ONCE),
+    ("reserved group", NO_ENTRY, AT_ONCE),
+    ("empty group", NO_ENTRY, AT_ONCE),
+    ("system:masters", NO_ENTRY, AT_ONCE),
+    ("groups a text", [REFUSED, MISS, "dev []"], WHOLE_FILE),
+    ("a number among the groups", NO_ENTRY, WHOLE_FILE),
+];
 
 /// The cases in which access entries differ.
 pub(super) fn cases() -> impl Iterator<Item = &'static str> {
