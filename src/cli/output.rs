@@ -4,7 +4,7 @@
 
 use std::error::Error;
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
@@ -77,6 +77,16 @@ fn painted(style: Style, text: impl Display) -> String {
 pub(super) fn line(text: impl Display) {
     // Whoever closed stderr does not want to know.
     let _ = writeln!(anstream::stderr().lock(), "{text}");
+}
+
+/// Says on a terminal how far the work is, in the place of what was said before; `is_last` clears it.
+pub(super) fn progress(text: impl Display, is_last: bool) {
+    let stderr = io::stderr();
+    if stderr.is_terminal() {
+        let mut stderr = stderr.lock();
+        let _ = if is_last { write!(stderr, "\r\x1b[K") } else { write!(stderr, "\r\x1b[K{text}") };
+        let _ = stderr.flush();
+    }
 }
 
 /// `warning: …`

@@ -11,6 +11,7 @@ pub mod feature_gates;
 pub mod file;
 pub mod flags;
 pub mod get_token;
+pub mod iam;
 mod judge;
 pub mod kubeconfig;
 mod modes;

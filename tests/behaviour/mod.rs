@@ -37,6 +37,7 @@ mod documentation;
 mod dynamic_file;
 mod dynamic_formats;
 mod ec2;
+mod entries_pin;
 mod exec_entry;
 mod explain;
 mod explain_live;

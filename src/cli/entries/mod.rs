@@ -2,6 +2,7 @@
 
 mod convert;
 mod diff;
+mod files;
 mod pin;
 mod render;
 
