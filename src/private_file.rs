@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
-/// Most bytes that are read; more than anything kept here needs.
+/// Most bytes that are read; more than nearly anything kept here needs.
 pub const LARGEST: u64 = 1024 * 1024;
 
 /// How the names of files begin and end that are not in their place yet.
@@ -48,8 +48,11 @@ pub enum Fault {
         mode: u32,
     },
     /// Nothing of ours is that long.
-    #[error("holds more than {LARGEST} bytes")]
-    TooLarge,
+    #[error("holds more than {most} bytes")]
+    TooLarge {
+        /// That may be.
+        most: u64,
+    },
 }
 
 /// A private file that was read.
@@ -84,20 +87,32 @@ pub fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Fault> {
     Ok(find(path)?.map(|found| found.bytes))
 }
 
-/// The same, and what the descriptor says about the file.
+/// As [`read`], of a file that may be longer than most.
+///
+/// # Errors
+/// [`Fault`].
+pub fn read_up_to(path: &Path, most: u64) -> Result<Option<Zeroizing<Vec<u8>>>, Fault> {
+    Ok(find_up_to(path, most)?.map(|found| found.bytes))
+}
+
+/// As [`read`], and what the descriptor says about the file.
 ///
 /// # Errors
 /// [`Fault`].
 pub fn find(path: &Path) -> Result<Option<Found>, Fault> {
+    find_up_to(path, LARGEST)
+}
+
+fn find_up_to(path: &Path, most: u64) -> Result<Option<Found>, Fault> {
     let Some(file) = open_to_read(path)? else { return Ok(None) };
     let metadata = file.metadata().map_err(Fault::Io)?;
-    if metadata.len() > LARGEST {
-        return Err(Fault::TooLarge);
+    if metadata.len() > most {
+        return Err(Fault::TooLarge { most });
     }
     // Of its final length from the start: a buffer that grew would leave copies behind.
     let length = usize::try_from(metadata.len()).unwrap_or_default();
     let mut bytes = Zeroizing::new(Vec::with_capacity(length.saturating_add(1)));
-    file.take(LARGEST).read_to_end(&mut bytes).map_err(Fault::Io)?;
+    file.take(most).read_to_end(&mut bytes).map_err(Fault::Io)?;
     Ok(Some(Found { bytes, metadata }))
 }
 

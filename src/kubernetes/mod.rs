@@ -43,4 +43,5 @@ pub use lease::{Candidate, LeaseTerms};
 pub use mapping_object::{MappingObject, MappingParts, MappingSpec, MappingStatus, SPEC_KEYS, SpecFault};
 pub use namespaces::{NamespacesError, namespace_names};
 pub use pace::Pace;
+pub(crate) use pace::chance;
 pub use watch::{WatchEvent, WatchFault, watch};

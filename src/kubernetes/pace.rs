@@ -12,9 +12,10 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// A fault that comes this long after the last pause is the first of its kind.
 const FORGOTTEN: Duration = Duration::from_secs(120);
 
-/// Pauses of 1 s, 2 s, … 30 s, each a quarter longer or shorter by chance, so that replicas fall out of step.
+/// Pauses of 1 s, 2 s, … 30 s (or another longest), each a quarter longer or shorter by chance, so that replicas fall out of step.
 #[derive(Debug)]
 pub struct Pace {
+    longest: Duration,
     next: Duration,
     last: Option<Instant>,
 }
@@ -23,18 +24,30 @@ impl Pace {
     /// From the beginning.
     #[must_use]
     pub const fn new() -> Self {
-        Self { next: FIRST, last: None }
+        Self::up_to(LONGEST)
+    }
+
+    /// From the beginning, with another longest pause.
+    #[must_use]
+    pub const fn up_to(longest: Duration) -> Self {
+        Self { longest, next: FIRST, last: None }
     }
 
     /// Waits. Two minutes after the last pause it begins anew.
     pub async fn pause(&mut self) {
+        wait(self.step()).await;
+        self.last = Some(Instant::now());
+    }
+
+    /// The pause to make now, for who waits by other means.
+    pub fn step(&mut self) -> Duration {
         if self.last.is_some_and(|last| last.elapsed() > FORGOTTEN) {
             self.reset();
         }
         let pause = self.next.mul_f64(0.75 + chance() / 2.0);
-        self.next = self.next.saturating_mul(2).min(LONGEST);
-        wait(pause).await;
-        self.last = Some(Instant::now());
+        self.next = self.next.saturating_mul(2).min(self.longest);
+        self.last = Instant::now().checked_add(pause);
+        pause
     }
 
     /// It works again: the next pause is the first.
@@ -56,7 +69,7 @@ pub(super) async fn wait(pause: Duration) {
 }
 
 /// From 0 to 1, by chance.
-pub(super) fn chance() -> f64 {
+pub(crate) fn chance() -> f64 {
     f64::from(u32::try_from(drawn() >> 32).unwrap_or_default()) / f64::from(u32::MAX)
 }
 

@@ -1,11 +1,30 @@
 //! The access entries of an EKS cluster, mirrored.
+//!
+//! ```text
+//! DescribeCluster, ListAccessEntries ──each interval──▶ Ledger: which entries there are, who is asked about next
+//! DescribeAccessEntry, ListAssociatedAccessPolicies ──one by one──▶ Judged ──▶ MappingTable ──▶ Outlet
+//!                                                   snapshot ◀── what is served ──┘
+//! ```
+//!
+//! EKS tells of no change, and whether an entry's own time of change moves with its policies is not documented: so both
+//! are read, again and again, at a bounded pace. A list counts when all of it has come. A fault keeps what is served, up
+//! to `maxStale`.
+
+mod follow;
+mod freshness;
+mod ledger;
+mod mirrored;
+mod pins;
+mod snapshot;
+mod telling;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::fleet::Ground;
 use super::outlet::Outlet;
-use crate::aws::AwsSurroundings;
+use crate::aws::{AwsSurroundings, EksEntriesSettings};
+use follow::Follower;
 
 /// `server.eksAccessEntries`.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -55,6 +74,20 @@ impl EksMirror {
             call_limit: Duration::from_secs(10),
         }
     }
+
+    /// How EKS is asked.
+    fn calls(&self) -> EksEntriesSettings {
+        EksEntriesSettings {
+            cluster_name: self.cluster_name.clone(),
+            region: self.region.clone(),
+            role_arn: self.role_arn.clone(),
+            external_id: self.external_id.clone(),
+            endpoint: self.endpoint.clone(),
+            qps: self.qps,
+            call_limit: self.call_limit,
+            surroundings: self.surroundings.clone(),
+        }
+    }
 }
 
 /// `server.eksAccessEntries.pin`: whether entries are pinned to the unique id that IAM knows.
@@ -68,7 +101,12 @@ pub enum Pins {
 }
 
 /// Follows it until it is dropped.
-pub(super) async fn run(ground: Ground, outlet: Outlet) {
-    let (_, _) = (ground, outlet);
-    std::future::pending::<()>().await;
+pub(super) async fn run(ground: Ground, mut outlet: Outlet) {
+    match ground.settings.eks.clone() {
+        Some(settings) => Box::pin(Follower::new(ground, outlet, settings).run()).await,
+        None => {
+            outlet.fail("server.eksAccessEntries is not set; it names the cluster and its region".to_owned());
+            std::future::pending::<()>().await;
+        }
+    }
 }

@@ -79,7 +79,7 @@ impl LockedFile {
     /// Writes the whole content anew.
     pub(super) fn write(mut self, text: &str) -> Result<(), FileError> {
         if u64::try_from(text.len()).unwrap_or(u64::MAX) > LARGEST {
-            return Err(Fault::TooLarge.into());
+            return Err(Fault::TooLarge { most: LARGEST }.into());
         }
         let Some((first, rest)) = text.as_bytes().split_first() else { return Ok(self.file.set_len(0)?) };
         let written = self.write_around(*first, rest);
@@ -104,7 +104,7 @@ impl LockedFile {
 fn content(file: &mut File) -> Result<Zeroizing<Vec<u8>>, FileError> {
     let length = file.metadata()?.len();
     if length > LARGEST {
-        return Err(Fault::TooLarge.into());
+        return Err(Fault::TooLarge { most: LARGEST }.into());
     }
     // Of its final length from the start: a buffer that grew would leave copies behind.
     let capacity = usize::try_from(length).unwrap_or_default().saturating_add(1);

@@ -1,0 +1,522 @@
+//! The mirror at work: one task that decides, calls that run beside it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+
+use super::freshness::{Freshness, Rest};
+use super::ledger::{CallerKey, Ledger, caller_key};
+use super::mirrored::{Judged, Mirrored};
+use super::pins::PinLookup;
+use super::snapshot::{self, Kept, Snapshot};
+use super::telling::Telling;
+use super::{EksMirror, Pins};
+use crate::aws::{EksAccessEntries, EksEntriesError, EksEntryCluster};
+use crate::clock::UnixSeconds;
+use crate::iam::{AccountId, ArnSections, Partition};
+use crate::kubernetes::chance;
+use crate::mapping::{AuthenticationMode, MappingTable};
+use crate::sources::ModeFrom;
+use crate::sources::fleet::Ground;
+use crate::sources::outlet::Outlet;
+
+/// Entries that are asked about beside each other: one that hangs holds up no other.
+const AT_ONCE: usize = 8;
+/// From one early list to the next.
+const BETWEEN_EARLY: Duration = Duration::from_secs(10);
+/// Callers whose entries a list is awaited for.
+const MOST_AWAITED: usize = 256;
+/// From one table to the next, while entries change.
+const BETWEEN_TABLES: Duration = Duration::from_millis(250);
+/// From one snapshot to the next, while entries change; and while none does.
+const BETWEEN_SNAPSHOTS: Duration = Duration::from_secs(5);
+const LONGEST_WITHOUT: Duration = Duration::from_secs(300);
+/// Entries of a page of the list.
+const PAGE: usize = 100;
+/// A list may take one of so many calls: in a first pass, that many wait for, and later.
+const SHARE_AT_FIRST: u32 = 50;
+const SHARE: u32 = 2;
+/// Faults of single entries one after another that are trouble.
+const TROUBLE: u32 = 3;
+/// No event is waited for longer than this at once.
+const LONG: Duration = Duration::from_secs(3600);
+
+/// What a call brought.
+enum Landing {
+    List(Instant, Result<(EksEntryCluster, Option<BTreeSet<String>>), EksEntriesError>),
+    Details(Instant, Arc<str>, Result<Mirrored, EksEntriesError>),
+}
+
+/// The mirror.
+pub(super) struct Follower {
+    ground: Ground,
+    outlet: Outlet,
+    settings: EksMirror,
+    eks: Arc<EksAccessEntries>,
+    pins: Option<Arc<PinLookup>>,
+    ledger: Ledger,
+    telling: Telling,
+    flights: JoinSet<Landing>,
+    cluster: Option<EksEntryCluster>,
+    /// A list was complete since the start.
+    has_listed: bool,
+    /// Age of the newest complete list, or of the snapshot's.
+    freshness: Option<Freshness>,
+    /// What is known is served.
+    serves: bool,
+    listing: bool,
+    describing: usize,
+    next_list: Instant,
+    last_early: Option<Instant>,
+    awaited: BTreeSet<CallerKey>,
+    rest: Rest,
+    list_fault: Option<String>,
+    details_fault: Option<String>,
+    /// The fault that was told of last.
+    told: Option<String>,
+    /// Faults of entries since the last success.
+    faults_in_a_row: u32,
+    /// When the next table is made; `None` when there is nothing new.
+    due: Option<Instant>,
+    rested: Option<Instant>,
+    unkept: bool,
+    kept: Option<Instant>,
+}
+
+impl Follower {
+    pub(super) fn new(ground: Ground, outlet: Outlet, settings: EksMirror) -> Self {
+        let eks = EksAccessEntries::new(settings.calls(), ground.clock.clone(), Arc::clone(&ground.metrics));
+        Self {
+            ledger: Ledger::new(settings.qps),
+            ground,
+            outlet,
+            settings,
+            eks: Arc::new(eks),
+            pins: None,
+            telling: Telling::default(),
+            flights: JoinSet::new(),
+            cluster: None,
+            has_listed: false,
+            freshness: None,
+            serves: false,
+            listing: false,
+            describing: 0,
+            next_list: Instant::now(),
+            last_early: None,
+            awaited: BTreeSet::new(),
+            rest: Rest::new(),
+            list_fault: None,
+            details_fault: None,
+            told: None,
+            faults_in_a_row: 0,
+            due: None,
+            rested: None,
+            unkept: false,
+            kept: None,
+        }
+    }
+
+    /// Until it is dropped.
+    pub(super) async fn run(mut self) {
+        self.recall().await;
+        let (mut missed, mut reload) = (self.ground.missed.subscribe(), self.ground.reload.clone());
+        loop {
+            self.launch();
+            let wake = self.wake();
+            tokio::select! {
+                Some(landed) = self.flights.join_next() => match landed {
+                    Ok(landing) => self.land(landing),
+                    Err(ended) => if let Ok(panic) = ended.try_into_panic() {
+                        std::panic::resume_unwind(panic)
+                    },
+                },
+                true = missed.changed() => self.hear_of_missed(),
+                true = reload.changed() => self.read_anew(),
+                _ = timeout_at(wake, std::future::pending::<()>()) => {}
+            }
+            self.publish().await;
+            self.keep().await;
+        }
+    }
+
+    /// Serves the snapshot until EKS has been read.
+    async fn recall(&mut self) {
+        let EksMirror { state_dir, cluster_name, region, .. } = self.settings.clone();
+        let loading = tokio::task::spawn_blocking(move || Snapshot::load(&state_dir, &cluster_name, &region)).await;
+        let place = snapshot::path(&self.settings.state_dir);
+        let found = match loading {
+            Ok(Ok(Some(found))) => found,
+            Ok(Ok(None)) | Err(_) => return,
+            Ok(Err(fault)) => {
+                tracing::warn!(snapshot = %place.display(), reason = %fault, "the snapshot of access entries is not used");
+                return;
+            }
+        };
+        let now = self.ground.clock.moment();
+        let freshness = Freshness::since(found.listed_at(), now);
+        if self.is_stale(&freshness) {
+            tracing::warn!(
+                snapshot = %place.display(), age_seconds = freshness.age(now).as_secs(),
+                "the snapshot of access entries is older than server.eksAccessEntries.maxStale and is not used"
+            );
+            return;
+        }
+        let account = account_of(&found.cluster);
+        let judged = |kept: &Kept| Judged::new(kept.mirrored.clone(), UnixSeconds(kept.read_at), account);
+        self.ledger.recall(found.entries.iter().map(judged), Instant::now());
+        self.cluster = Some(EksEntryCluster { arn: found.cluster.clone(), mode: found.mode() });
+        self.publish_mode();
+        (self.freshness, self.serves, self.due) = (Some(freshness), true, Some(Instant::now()));
+        tracing::info!(
+            snapshot = %place.display(), entries = found.entries.len(), age_seconds = freshness.age(now).as_secs(),
+            "access entries of the snapshot serve until EKS has been read"
+        );
+        self.publish().await;
+    }
+
+    /// Begins the calls that may be made now.
+    fn launch(&mut self) {
+        let now = Instant::now();
+        if !self.rest.is_over(now) {
+            return;
+        }
+        if !self.listing && self.list_due().is_some_and(|due| due <= now) {
+            self.launch_list(now);
+        }
+        while self.has_listed && self.describing < AT_ONCE {
+            let Some((principal, before)) = self.ledger.next(now) else { break };
+            self.launch_details(principal, before, now);
+        }
+    }
+
+    /// When the next list is wanted: a caller of whom no entry is known may want it early.
+    fn list_due(&self) -> Option<Instant> {
+        let early = (!self.awaited.is_empty()).then(|| self.last_early.map_or(self.next_list, |at| at + BETWEEN_EARLY));
+        let early = early.map(|at| if self.last_early.is_none() { Instant::now() } else { at });
+        [Some(self.next_list), early].into_iter().flatten().min()
+    }
+
+    fn launch_list(&mut self, now: Instant) {
+        if now < self.next_list {
+            self.last_early = Some(now);
+        }
+        let pages = u32::try_from(self.ledger.len().div_ceil(PAGE)).unwrap_or(u32::MAX).max(1);
+        let share = if self.has_listed && self.ledger.is_first_pass() { SHARE_AT_FIRST } else { SHARE };
+        let paced = Duration::from_secs(1).saturating_mul(pages.saturating_mul(share)) / self.settings.qps.max(1);
+        let paced = if pages > 1 { paced } else { Duration::ZERO };
+        self.next_list = now + jittered(self.settings.interval).max(paced);
+        self.listing = true;
+        let eks = Arc::clone(&self.eks);
+        self.flights.spawn(async move {
+            let list = async {
+                let cluster = eks.cluster().await?;
+                if cluster.mode == Some(AuthenticationMode::ConfigMap) {
+                    return Ok((cluster, None));
+                }
+                match eks.principals().await {
+                    Ok(principals) => Ok((cluster, Some(principals))),
+                    Err(EksEntriesError::NoEntriesInMode) => {
+                        Ok((EksEntryCluster { mode: Some(AuthenticationMode::ConfigMap), ..cluster }, None))
+                    }
+                    Err(error) => Err(error),
+                }
+            };
+            Landing::List(now, list.await)
+        });
+    }
+
+    fn launch_details(&mut self, principal: Arc<str>, before: Option<Arc<Judged>>, now: Instant) {
+        self.describing += 1;
+        let (eks, pins) = (Arc::clone(&self.eks), self.pins.clone());
+        self.flights.spawn(async move {
+            let details = async {
+                let entry = eks.entry(&principal).await?;
+                let mut associations = eks.associations(&principal).await?;
+                associations.sort_by(|one, other| one.policy_arn.cmp(&other.policy_arn));
+                let pin = match &pins {
+                    Some(pins) => pins.pin(&eks, &entry, before.as_ref().map(|known| &known.mirrored)).await,
+                    None => None,
+                };
+                Ok(Mirrored { entry, associations, pin })
+            };
+            let details = details.await;
+            Landing::Details(now, principal, details)
+        });
+    }
+
+    fn wake(&self) -> Instant {
+        let now = Instant::now();
+        let calls = [
+            self.list_due().filter(|_| !self.listing),
+            self.ledger.next_due().filter(|_| self.has_listed && self.describing < AT_ONCE),
+        ];
+        let calls = calls.into_iter().flatten().min().map(|at| at.max(self.rest.until()));
+        let keep = self.keep_due();
+        [calls, self.due, keep].into_iter().flatten().min().unwrap_or(now + LONG).min(now + LONG)
+    }
+
+    fn land(&mut self, landing: Landing) {
+        match landing {
+            Landing::List(began, Ok((cluster, principals))) => {
+                self.listing = false;
+                self.rest.end(began);
+                self.take_list(cluster, principals);
+            }
+            Landing::List(began, Err(error)) => {
+                self.listing = false;
+                let now = Instant::now();
+                self.rest.begin(began, now);
+                self.next_list = now + jittered(self.settings.interval).min(self.rest.until().duration_since(now));
+                self.list_fault = Some(error.to_string());
+                self.awaited.clear();
+                self.show();
+            }
+            Landing::Details(began, principal, Ok(mirrored)) => {
+                self.describing -= 1;
+                self.rest.end(began);
+                self.faults_in_a_row = 0;
+                let account = self.cluster.as_ref().and_then(|cluster| account_of(&cluster.arn));
+                let judged = Judged::new(mirrored, self.ground.clock.now(), account);
+                if self.ledger.learn(&principal, judged, Instant::now()) || !self.serves {
+                    self.change();
+                }
+                self.judge_details(None);
+            }
+            Landing::Details(_, principal, Err(EksEntriesError::NoEntry)) => {
+                self.describing -= 1;
+                if self.ledger.remove(&principal) || !self.serves {
+                    self.change();
+                }
+            }
+            Landing::Details(began, principal, Err(error)) => {
+                self.describing -= 1;
+                let (now, alone) = (Instant::now(), error.is_of_entry());
+                if !alone {
+                    self.rest.begin(began, now);
+                    self.faults_in_a_row = self.faults_in_a_row.saturating_add(1);
+                }
+                self.ledger.miss(&principal, alone, now);
+                if !self.serves {
+                    self.change(); // perhaps the others are complete without it
+                }
+                self.judge_details(Some(&error));
+            }
+        }
+    }
+
+    fn take_list(&mut self, cluster: EksEntryCluster, principals: Option<BTreeSet<String>>) {
+        let now = Instant::now();
+        let Some((partition, _)) = ArnSections::split(&cluster.arn)
+            .ok()
+            .and_then(|arn| Some((arn.partition.parse::<Partition>().ok()?, arn.account.parse::<AccountId>().ok()?)))
+        else {
+            self.list_fault = Some("EKS's answer cannot be used: the ARN of the cluster is none".to_owned());
+            return self.show();
+        };
+        if self.cluster.as_ref().is_some_and(|before| before.arn != cluster.arn) {
+            tracing::error!(
+                cluster = cluster.arn,
+                "the cluster is another one than that of the snapshot, whose entries are dropped"
+            );
+            self.ledger.clear();
+            self.stop_serving();
+        }
+        if self.pins.is_none() && self.settings.pin == Pins::Iam {
+            self.pins = Some(Arc::new(PinLookup::new(&self.eks, partition)));
+        }
+        let had = self.cluster.replace(cluster).and_then(|cluster| cluster.mode);
+        self.publish_mode();
+        let is_off = principals.is_none();
+        if is_off && (had != Some(AuthenticationMode::ConfigMap) || !self.has_listed) {
+            tracing::info!(
+                "the authentication mode of the EKS cluster is CONFIG_MAP: there are no access entries to mirror"
+            );
+        }
+        let principals = principals.unwrap_or_default();
+        self.ground.metrics.eks_listed(principals.len(), self.ground.clock.now());
+        let gone = self.ledger.list(principals, now);
+        (self.has_listed, self.list_fault) = (true, None);
+        self.freshness = Some(Freshness::since(self.ground.clock.now(), self.ground.clock.moment()));
+        let missing = self.ledger.prefer(std::mem::take(&mut self.awaited), now);
+        drop(missing); // they have no entry
+        if gone > 0 || !self.serves {
+            self.change();
+        }
+        self.judge_details(None);
+    }
+
+    fn publish_mode(&self) {
+        let mode = self.cluster.as_ref().and_then(|cluster| cluster.mode);
+        if let (ModeFrom::Mirror, Some(mode)) = (self.ground.settings.authentication_mode, mode) {
+            if *self.ground.mode.subscribe().now() != mode {
+                tracing::info!(mode = mode.as_str(), "the authentication mode is that of the mirrored cluster");
+                self.ground.mode.publish(mode);
+            }
+        }
+    }
+
+    fn hear_of_missed(&mut self) {
+        if self.ground.missed.subscribe().now().is_empty() {
+            return;
+        }
+        let own = self.cluster.as_ref().and_then(|cluster| account_of(&cluster.arn)).map(|account| account.to_string());
+        let known = |key: &CallerKey| own.as_ref() == Some(&key.0) || self.ledger.has_account(&key.0);
+        let callers: BTreeSet<CallerKey> =
+            self.ground.missed.take().iter().filter_map(|arn| caller_key(arn)).filter(known).collect();
+        let is_off = self.cluster.as_ref().is_some_and(|cluster| cluster.mode == Some(AuthenticationMode::ConfigMap));
+        if self.has_listed && !is_off {
+            let missing = self.ledger.prefer(callers, Instant::now());
+            let room = MOST_AWAITED.saturating_sub(self.awaited.len());
+            self.awaited.extend(missing.into_iter().take(room));
+        }
+    }
+
+    fn read_anew(&mut self) {
+        let now = Instant::now();
+        self.next_list = now;
+        self.ledger.refresh(false, now);
+    }
+
+    /// There is something new to serve.
+    fn change(&mut self) {
+        let now = Instant::now();
+        self.due = self.due.or_else(|| Some(self.rested.map_or(now, |rested| rested.max(now))));
+    }
+
+    fn judge_details(&mut self, error: Option<&EksEntriesError>) {
+        self.details_fault = match (self.ledger.trouble(), error) {
+            (Some((principal, entries)), _) => {
+                Some(format!("{entries} access entries cannot be read, `{principal}` among them"))
+            }
+            (None, Some(error)) if self.faults_in_a_row >= TROUBLE => Some(error.to_string()),
+            (None, None) if self.faults_in_a_row == 0 => None,
+            (None, _) => self.details_fault.take(),
+        };
+        self.show();
+    }
+
+    /// Says how it stands; empties the table when EKS has been out for too long.
+    fn show(&mut self) {
+        let Some(fault) = self.list_fault.clone().or_else(|| self.details_fault.clone()) else {
+            if self.serves && self.outlet.has_published() && self.due.is_none() {
+                self.outlet.recover();
+                self.told = None;
+            }
+            return;
+        };
+        let is_out = self.list_fault.is_some() && self.freshness.as_ref().is_some_and(|age| self.is_stale(age));
+        if is_out && self.serves {
+            let hours = self.settings.max_stale.as_secs() / 3600;
+            tracing::error!(
+                error = %fault, max_stale_hours = hours,
+                "EKS has not been read for longer than server.eksAccessEntries.maxStale: NO ACCESS ENTRY IS SERVED until it is"
+            );
+            self.ledger.refresh(true, Instant::now());
+            self.stop_serving();
+        }
+        if self.told.as_ref() == Some(&fault) && !is_out {
+            return;
+        }
+        self.told = Some(fault.clone());
+        let emptied = !self.serves && self.outlet.has_published();
+        let note = if emptied { "; no entry is served, for what is known is older than maxStale" } else { "" };
+        self.outlet.fail(format!("{fault}{note}"));
+    }
+
+    fn stop_serving(&mut self) {
+        (self.serves, self.due) = (false, None);
+        self.telling.forget();
+        if self.outlet.has_published() {
+            let settings = self.ground.table_settings(self.outlet.kind());
+            self.outlet.publish(MappingTable::unread(settings), &"nothing");
+        }
+    }
+
+    fn is_stale(&self, freshness: &Freshness) -> bool {
+        let most = self.settings.max_stale;
+        !most.is_zero() && freshness.age(self.ground.clock.moment()) >= most
+    }
+
+    /// Makes a table of what is known, if that is not what is served, and if it is all there is.
+    async fn publish(&mut self) {
+        if self.due.is_none_or(|due| due > Instant::now()) {
+            return;
+        }
+        self.due = None;
+        if !self.serves && !(self.has_listed && self.ledger.is_complete()) {
+            return;
+        }
+        let known = self.ledger.known(self.oldest());
+        self.telling.tell(&known, &self.ledger, &self.ground.metrics);
+        let kind = self.outlet.kind();
+        let made = tokio::task::spawn_blocking(move || {
+            let entries = known.iter().filter_map(|judged| judged.entry.as_ref().ok().cloned());
+            MappingTable::of_access_entries(kind, entries.collect())
+        });
+        match made.await {
+            Ok(table) => {
+                self.outlet.publish(table, &"EKS access entries");
+                (self.serves, self.unkept) = (true, true);
+                match self.list_fault.clone().or_else(|| self.details_fault.clone()) {
+                    None => {
+                        self.outlet.recover();
+                        self.told = None;
+                    }
+                    Some(fault) => drop(self.outlet.fail(fault)),
+                }
+            }
+            Err(ended) => drop(self.outlet.fail(format!("indexing the access entries ended early: {ended}"))),
+        }
+        self.rested = Instant::now().checked_add(BETWEEN_TABLES);
+    }
+
+    /// Entries that were read before, and cannot be read any more, are too old.
+    fn oldest(&self) -> Option<UnixSeconds> {
+        let most = self.settings.max_stale;
+        let seconds = most.saturating_add(self.ledger.period().saturating_mul(2)).as_secs();
+        let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+        (!most.is_zero()).then(|| self.ground.clock.now().plus(seconds.saturating_neg()))
+    }
+
+    /// When the next snapshot is written: news soon, the age of the list now and then.
+    fn keep_due(&self) -> Option<Instant> {
+        if !self.has_listed || !self.serves {
+            return None;
+        }
+        let rarely = if self.settings.max_stale.is_zero() { LONGEST_WITHOUT } else { self.settings.max_stale / 4 };
+        let pause = if self.unkept { BETWEEN_SNAPSHOTS } else { rarely.clamp(BETWEEN_SNAPSHOTS, LONGEST_WITHOUT) };
+        Some(self.kept.map_or_else(Instant::now, |kept| kept + pause))
+    }
+
+    async fn keep(&mut self) {
+        let (Some(cluster), Some(freshness)) = (&self.cluster, &self.freshness) else { return };
+        if self.keep_due().is_none_or(|due| due > Instant::now()) {
+            return;
+        }
+        let entries = self.ledger.known(None);
+        let kept = |judged: &Arc<Judged>| Kept { read_at: judged.read.0, mirrored: judged.mirrored.clone() };
+        let entries = entries.iter().map(kept).collect();
+        let snapshot = Snapshot::new(cluster.arn.clone(), cluster.mode, freshness.wall(), entries);
+        let directory = self.settings.state_dir.clone();
+        let written = tokio::task::spawn_blocking(move || snapshot.keep(&directory)).await;
+        if let Ok(Err(fault)) = written {
+            if self.kept.is_none() {
+                let place = snapshot::path(&self.settings.state_dir);
+                tracing::warn!(snapshot = %place.display(), reason = %fault, "the snapshot of access entries cannot be written");
+            }
+        }
+        (self.unkept, self.kept) = (false, Some(Instant::now()));
+    }
+}
+
+/// A tenth shorter or longer, so that replicas fall out of step.
+fn jittered(pause: Duration) -> Duration {
+    pause.mul_f64(0.9 + chance() / 5.0)
+}
+
+fn account_of(cluster: &str) -> Option<AccountId> {
+    ArnSections::split(cluster).ok()?.account.parse().ok()
+}
