@@ -159,3 +159,25 @@ impl<'de> Deserialize<'de> for MappingStatus {
         Ok(Self { canonical_arn })
     }
 }
+
+/// All mappings of a cluster, page by page; `None` where there is no such kind.
+///
+/// # Errors
+/// What the API server says.
+pub async fn list_mappings(client: &kube::Client) -> Result<Option<Vec<MappingObject>>, kube::Error> {
+    let api = kube::Api::<MappingObject>::all(client.clone());
+    let mut page = kube::api::ListParams::default().limit(500);
+    let mut all = Vec::new();
+    loop {
+        let list = match api.list(&page).await {
+            Ok(list) => list,
+            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        all.extend(list.items);
+        match list.metadata.continue_.filter(|next| !next.is_empty()) {
+            Some(next) => page = page.continue_token(&next),
+            None => return Ok(Some(all)),
+        }
+    }
+}

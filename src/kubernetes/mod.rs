@@ -40,7 +40,9 @@ pub use iam_identity_mapping::{IAMIdentityMapping, IamIdentityMappingSpec, IamId
 pub use installed_crd::{InstalledKind, dropped_by, dropped_keys};
 pub use lean_object::{LeanObject, LeanParts};
 pub use lease::{Candidate, LeaseTerms};
-pub use mapping_object::{MappingObject, MappingParts, MappingSpec, MappingStatus, SPEC_KEYS, SpecFault};
+pub use mapping_object::{
+    MappingObject, MappingParts, MappingSpec, MappingStatus, SPEC_KEYS, SpecFault, list_mappings,
+};
 pub use namespaces::{NamespacesError, namespace_names};
 pub use pace::Pace;
 pub(crate) use pace::chance;

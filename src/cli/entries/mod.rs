@@ -3,8 +3,10 @@
 mod convert;
 mod diff;
 mod files;
+mod live;
 mod pin;
 mod render;
+mod texts;
 
 use super::{Call, Exit};
 use crate::config::flags::{Entries, EntriesAction};

@@ -17,7 +17,9 @@ use clap_complete::Shell;
 use secrecy::SecretString;
 
 pub use add::{Add, AddEntry, AddHow, AddRole, AddUser, AddWhom};
-pub use entries::{ConvertEntries, DiffEntries, Entries, EntriesAction, PinEntries, RenderEntries};
+pub use entries::{
+    ConvertEntries, DiffEntries, Entries, EntriesAction, EntriesForm, PinEntries, RenderEntries, UsernameChoice,
+};
 pub use get_token::{
     Cache, CacheAction, CacheList, CachePlace, GetToken, Keys, SessionNameFrom, TokenCache, TokenOutput,
 };

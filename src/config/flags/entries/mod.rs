@@ -7,7 +7,7 @@ mod render;
 
 use clap::{Args, Subcommand};
 
-pub use convert::ConvertEntries;
+pub use convert::{ConvertEntries, EntriesForm, UsernameChoice};
 pub use diff::DiffEntries;
 pub use pin::PinEntries;
 pub use render::RenderEntries;

@@ -1,0 +1,96 @@
+//! What IAM says of the principals: their path, and their unique id.
+
+use std::collections::BTreeMap;
+
+use super::key_of;
+use super::line::{Line, What};
+use super::made::{Made, Refusal, Target};
+use crate::iam::{AccountId, CanonicalArn, PrincipalKind};
+
+/// Answers, by the key that [`questions`] gave.
+pub type Known = BTreeMap<String, KnownPrincipal>;
+
+/// What IAM says of one principal.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum KnownPrincipal {
+    /// Its ARN with its path, and its id.
+    Found {
+        /// The ARN.
+        arn: String,
+        /// `AROA…`, `AIDA…`.
+        id: String,
+    },
+    /// There is none of this name.
+    Missing,
+    /// IAM cannot be asked about it, and why.
+    NotAsked(String),
+}
+
+/// What IAM is to be asked.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Question {
+    /// Under which the answer is looked for.
+    pub key: String,
+    /// Whether it is a role, and no user.
+    pub is_role: bool,
+    /// Its name, without path.
+    pub name: String,
+    /// Its account.
+    pub account: AccountId,
+}
+
+/// The principals that lines name, each once.
+#[must_use]
+pub fn questions(lines: &[Line]) -> Vec<Question> {
+    let mut questions: Vec<Question> = lines.iter().filter_map(question).collect();
+    questions.sort();
+    questions.dedup_by(|a, b| a.key == b.key);
+    questions
+}
+
+fn question(line: &Line) -> Option<Question> {
+    let text = match &line.what {
+        What::Account(_) => return None,
+        What::Entry(entry, _) => entry.entry.text(),
+        What::Mapping(entry) => entry.text(),
+    };
+    let written = text.role_arn.or(text.user_arn)?;
+    let arn = CanonicalArn::parse(&written).or_else(|_| CanonicalArn::parse(&written.to_ascii_lowercase())).ok()?;
+    let is_role = match arn.kind() {
+        PrincipalKind::Role | PrincipalKind::AssumedRole => true,
+        PrincipalKind::User => false,
+        PrincipalKind::Root | PrincipalKind::FederatedUser => return None,
+    };
+    let name = arn.name().rsplit('/').next().unwrap_or_default().to_owned();
+    Some(Question { key: key_of(arn.as_str()), is_role, name, account: arn.account().parse().ok()? })
+}
+
+/// Puts path and id into an entry. Only our objects hold ids.
+pub(super) fn apply(known: &Known, target: Target, made: &mut Made) -> Result<(), Refusal> {
+    match known.get(&key_of(&made.text.principal_arn)) {
+        None => Ok(()),
+        Some(KnownPrincipal::Missing) => {
+            let why = format!("IAM has no principal `{}`", made.text.principal_arn);
+            Err(Refusal::new(why, "remove the line, or correct its ARN"))
+        }
+        Some(KnownPrincipal::NotAsked(why)) => {
+            made.notes.push(format!("path and id are not known: {why}"));
+            Ok(())
+        }
+        Some(KnownPrincipal::Found { arn, id }) => {
+            made.notes.retain(|note| !note.contains("--iam looks it up"));
+            made.text.principal_arn.clone_from(arn);
+            match &made.text.principal_id {
+                Some(pin) if pin != id => made.notes.push(format!(
+                    "pinned to `{pin}`, and the principal has the id `{id}` now: it was made again, and nobody gets in"
+                )),
+                None if target == Target::Yaml => {
+                    made.notes.push(format!("pinned to `{id}`, the id that IAM tells"));
+                    made.text.principal_id = Some(id.clone());
+                }
+                _ => {}
+            }
+            Ok(())
+        }
+    }
+}
