@@ -81,6 +81,7 @@ mod template;
 mod token;
 mod token_cache;
 mod user_asks;
+mod user_asks_entries;
 mod user_asks_sources;
 mod watch;
 mod whoami;

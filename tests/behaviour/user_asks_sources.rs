@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tracing::level_filters::LevelFilter;
 
 use crate::harness::bridge::Bridge;
-use crate::harness::object_server::{AWS_AUTH, IDENTITY_MAPPINGS, ObjectServer};
+use crate::harness::object_server::{ACCESS_ENTRIES, AWS_AUTH, IDENTITY_MAPPINGS, ObjectServer};
 use crate::harness::process::{iam_bridge, run};
 
 const ADMIN: &str = "- rolearn: arn:aws:iam::111122223333:role/Admin
@@ -37,18 +37,26 @@ fn aws_auth(roles: &str) -> Value {
     json!({"metadata": {"name": "aws-auth", "namespace": "kube-system"}, "data": {"mapRoles": roles}})
 }
 
-/// A server in this process that takes mappings from `modes`, of which some live at `api`.
-async fn bridge(api: &ObjectServer, folder: &Path, modes: &[SourceKind], config: &str, clock: Clock) -> Bridge {
+/// A server in this process that takes mappings from `modes`, of which some live at `api`, and access entries from
+/// `entries.json` of the folder.
+pub(super) async fn bridge(
+    api: &ObjectServer,
+    folder: &Path,
+    modes: &[SourceKind],
+    config: &str,
+    clock: Clock,
+) -> Bridge {
     let kubeconfig = api.kubeconfig(folder);
     Bridge::start_with(config, clock, |settings| {
         settings.sources.backend_modes = modes.to_vec();
         settings.sources.cluster.kubeconfig = Some(kubeconfig);
+        settings.sources.access_entry_file = Some(folder.join("entries.json"));
     })
     .await
 }
 
 /// The user a token stands for, or what is said against it.
-async fn judge(webhook: &mut Webhook, token: &SecretString) -> Result<String, String> {
+pub(super) async fn judge(webhook: &mut Webhook, token: &SecretString) -> Result<String, String> {
     let answer = webhook.review(token).await.unwrap();
     match answer.text("/status/user/username") {
         Some(username) => Ok(username),
@@ -56,7 +64,7 @@ async fn judge(webhook: &mut Webhook, token: &SecretString) -> Result<String, St
     }
 }
 
-async fn until_judged(webhook: &mut Webhook, token: &SecretString, wanted: Result<&str, &str>) {
+pub(super) async fn until_judged(webhook: &mut Webhook, token: &SecretString, wanted: Result<&str, &str>) {
     let began = Instant::now();
     loop {
         let judged = judge(webhook, token).await;
@@ -157,8 +165,15 @@ type Pin<'t> = Box<dyn Fn(&str) + 't>;
 async fn u9_a_principal_made_again_under_the_old_name_is_refused_until_its_new_id_is_pinned() {
     let (api, folder) = (ObjectServer::start().await, tempfile::tempdir().unwrap());
     api.open(IDENTITY_MAPPINGS);
+    api.open(ACCESS_ENTRIES);
     let arn = "arn:aws:iam::111122223333:role/Pinned";
-    for source in [SourceKind::EksConfigMap, SourceKind::Crd, SourceKind::MountedFile] {
+    for source in [
+        SourceKind::AccessEntry,
+        SourceKind::AccessEntryFile,
+        SourceKind::Crd,
+        SourceKind::EksConfigMap,
+        SourceKind::MountedFile,
+    ] {
         let bridge = bridge(&api, folder.path(), &[source], "", Clock::system()).await;
         let pin: Pin<'_> = match source {
             SourceKind::EksConfigMap => Box::new(|id| {
@@ -173,6 +188,12 @@ async fn u9_a_principal_made_again_under_the_old_name_is_refused_until_its_new_i
                     }),
                 );
             }),
+            SourceKind::AccessEntry => Box::new(|id| {
+                api.put(ACCESS_ENTRIES, entry("pinned", &pinned_entry(id)));
+            }),
+            SourceKind::AccessEntryFile => {
+                Box::new(|id| write_entries(folder.path(), &[entry("pinned", &pinned_entry(id))]))
+            }
             _ => Box::new(|id| {
                 bridge.rewrite_config(&format!(
                     "  mapRoles:\n  - rolearn: {arn}\n    username: pinned\n    userid: {id}\n"
@@ -192,6 +213,22 @@ async fn u9_a_principal_made_again_under_the_old_name_is_refused_until_its_new_i
         let judged = judge(&mut webhook, &bridge.token(&old)).await;
         assert_eq!(judged.as_deref().map_err(String::as_str), Err("unique_id_mismatch"), "{source}");
     }
+}
+
+fn pinned_entry(id: &str) -> Value {
+    json!({"principalArn": "arn:aws:iam::111122223333:role/Pinned", "username": "pinned", "principalId": id})
+}
+
+/// An `AccessEntry` as an object.
+pub(super) fn entry(name: &str, spec: &Value) -> Value {
+    json!({"apiVersion": "iam-bridge.dev/v1alpha1", "kind": "AccessEntry", "metadata": {"name": name}, "spec": spec})
+}
+
+/// Replaces the folder's file of access entries by renaming a new one over it.
+pub(super) fn write_entries(folder: &Path, items: &[Value]) {
+    let list = json!({"apiVersion": "iam-bridge.dev/v1alpha1", "kind": "AccessEntryList", "items": items});
+    std::fs::write(folder.join("entries.new"), list.to_string()).unwrap();
+    std::fs::rename(folder.join("entries.new"), folder.join("entries.json")).unwrap();
 }
 
 fn id_of(principal: &Principal) -> &str {
