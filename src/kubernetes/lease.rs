@@ -23,6 +23,9 @@ use crate::live::{Live, Publisher, live};
 /// For one call to the API server.
 const CALL_LIMIT: Duration = Duration::from_secs(5);
 
+/// A Lease is looked at so long after it has run out.
+const JUST_AFTER: Duration = Duration::from_millis(100);
+
 /// How long a Lease is good for, and how often it is renewed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct LeaseTerms {
@@ -45,14 +48,23 @@ pub struct Candidate {
     /// The version last seen, and when it was new.
     seen: Option<(String, Instant)>,
     told: Option<String>,
+    note: Option<Note>,
+}
+
+/// An annotation of the Lease.
+#[derive(Debug)]
+struct Note {
+    key: &'static str,
+    ours: Live<Option<String>>,
+    theirs: Publisher<Option<String>>,
 }
 
 /// What an attempt came to.
 enum Attempt {
     /// The Lease is ours.
     Held,
-    /// It is another's.
-    Anothers,
+    /// It is another's, and has run out in this time if it is not renewed.
+    Anothers(Duration),
     /// The API server does not say.
     Unknown(String),
 }
@@ -76,8 +88,17 @@ impl Candidate {
     pub fn with_terms(namespace: &str, name: &str, terms: LeaseTerms) -> (Self, Live<bool>) {
         let (leads, leading) = live(false);
         let (namespace, name, identity) = (namespace.to_owned(), name.to_owned(), identity());
-        let candidate = Self { namespace, name, identity, terms, leads, sure_until: None, seen: None, told: None };
+        let candidate = Self { namespace, name, identity, terms, leads, sure_until: None, seen: None, told: None, note: None };
         (candidate, leading)
+    }
+
+    /// With an annotation that its holder keeps; while `ours` is `None` it is left as it is. Yields what another holder has
+    /// put there.
+    #[must_use]
+    pub fn noting(mut self, key: &'static str, ours: Live<Option<String>>) -> (Self, Live<Option<String>>) {
+        let (theirs, seen) = live(None);
+        self.note = Some(Note { key, ours, theirs });
+        (self, seen)
     }
 
     /// Runs for it until it is dropped: `true` from the moment it holds the Lease until it can no longer be sure.
@@ -95,7 +116,10 @@ impl Candidate {
                     self.sure_until = began.checked_add(self.terms.duration.mul_f64(2.0 / 3.0));
                     self.told = None;
                 }
-                Attempt::Anothers => self.sure_until = None,
+                Attempt::Anothers(left) => {
+                    self.sure_until = None;
+                    pause = pause.min(left);
+                }
                 Attempt::Unknown(why) => {
                     pause /= 5;
                     self.tell(why);
@@ -118,7 +142,8 @@ impl Candidate {
         };
         let Some(mut lease) = found else {
             let metadata = ObjectMeta { name: Some(self.name.clone()), ..ObjectMeta::default() };
-            let lease = Lease { metadata, spec: Some(self.ours(LeaseSpec::default(), now)) };
+            let mut lease = Lease { metadata, spec: Some(self.ours(LeaseSpec::default(), now)) };
+            self.annotate(&mut lease);
             return written(leases.create(&PostParams::default(), &lease).await);
         };
         let version = lease.metadata.resource_version.clone().unwrap_or_default();
@@ -132,10 +157,27 @@ impl Candidate {
         let good_for = spec.lease_duration_seconds.and_then(|seconds| u64::try_from(seconds).ok());
         let good_for = good_for.map_or(self.terms.duration, Duration::from_secs).max(self.terms.duration);
         if !(holder.is_empty() || holder == self.identity || since.elapsed() > good_for) {
-            return Attempt::Anothers;
+            self.read_note(&lease);
+            return Attempt::Anothers(good_for.saturating_sub(since.elapsed()).saturating_add(JUST_AFTER));
         }
+        self.annotate(&mut lease);
         lease.spec = Some(self.ours(spec, now));
         written(leases.replace(&self.name, &PostParams::default(), &lease).await)
+    }
+
+    fn annotate(&self, lease: &mut Lease) {
+        let Some(note) = &self.note else { return };
+        if let Some(text) = &*note.ours.now() {
+            lease.metadata.annotations.get_or_insert_default().insert(note.key.to_owned(), text.clone());
+        }
+    }
+
+    fn read_note(&self, lease: &Lease) {
+        let Some(note) = &self.note else { return };
+        let there = lease.metadata.annotations.as_ref().and_then(|annotations| annotations.get(note.key)).cloned();
+        if *note.theirs.subscribe().now() != there {
+            note.theirs.publish(there);
+        }
     }
 
     /// What the Lease says once it is ours.
@@ -185,7 +227,7 @@ fn written(answer: kube::Result<Lease>) -> Attempt {
     match answer {
         Ok(_) => Attempt::Held,
         // Somebody was faster.
-        Err(kube::Error::Api(status)) if status.code == 409 => Attempt::Anothers,
+        Err(kube::Error::Api(status)) if status.code == 409 => Attempt::Anothers(Duration::MAX),
         Err(error) => unknown(&error),
     }
 }

@@ -22,6 +22,7 @@ mod lease;
 mod mapping_object;
 mod namespaces;
 mod pace;
+mod rbac_objects;
 mod token_file;
 mod transport;
 mod watch;
@@ -46,4 +47,5 @@ pub use mapping_object::{
 pub use namespaces::{NamespacesError, namespace_names};
 pub use pace::Pace;
 pub(crate) use pace::chance;
+pub use rbac_objects::{ObjectFault, RbacObjects};
 pub use watch::{WatchEvent, WatchFault, watch};

@@ -1,11 +1,14 @@
 //! The objects that never change: they are shipped in `deploy/access-policies.yaml`, applied by an operator, and only
 //! compared by us. We have no right to write them.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule as Rule, RoleRef, Subject};
 use kube::core::ObjectMeta;
 use serde::Serialize;
 
 use super::desired::{MANAGED_BY, RBAC, group, labels, role_ref};
+use crate::kubernetes::{ObjectFault, RbacObjects};
 use crate::mapping::{AccessScope, Grant};
 use crate::rbac::{AccessPolicy, PolicyRule};
 
@@ -35,20 +38,56 @@ pub fn access_policies_yaml() -> Result<String, serde_saphyr::ser::Error> {
 }
 
 /// The ClusterRole with a policy's rules.
-pub(super) fn cluster_role(policy: AccessPolicy) -> ClusterRole {
+fn cluster_role(policy: AccessPolicy) -> ClusterRole {
     let rules = policy.rules().into_iter().map(rule).collect();
     ClusterRole { aggregation_rule: None, metadata: metadata(policy), rules: Some(rules) }
 }
 
 /// Binds it, in the whole cluster, to the group of grants for the whole cluster.
-pub(super) fn cluster_role_binding(policy: AccessPolicy) -> ClusterRoleBinding {
+fn cluster_role_binding(policy: AccessPolicy) -> ClusterRoleBinding {
     let everywhere = Grant { policy, scope: AccessScope::Cluster, expires_at: None };
     let subjects = vec![group(&everywhere.group())];
     ClusterRoleBinding { metadata: metadata(policy), role_ref: role_ref(policy), subjects: Some(subjects) }
 }
 
+/// How the two objects of a policy stand at the API server.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Fixed {
+    /// One is not what is shipped.
+    Differs(String),
+    /// They are what is shipped.
+    Fine,
+    /// One is not there.
+    Missing(String),
+    /// Why it cannot be told.
+    Unknown(String),
+}
+
+/// Looks at all of them.
+pub(super) async fn look(objects: RbacObjects) -> BTreeMap<AccessPolicy, Fixed> {
+    let mut states = BTreeMap::new();
+    for policy in AccessPolicy::ALL {
+        let state = look_at(&objects, policy).await.unwrap_or_else(|fault| Fixed::Unknown(fault.to_string()));
+        states.insert(policy, state);
+    }
+    states
+}
+
+async fn look_at(objects: &RbacObjects, policy: AccessPolicy) -> Result<Fixed, ObjectFault> {
+    let name = policy.object_name();
+    let missing = |kind| Ok(Fixed::Missing(format!("the {kind} `{name}` is missing; apply deploy/access-policies.yaml")));
+    let Some(role) = objects.cluster_role(&name).await? else { return missing("ClusterRole") };
+    let Some(binding) = objects.cluster_role_binding(&name).await? else { return missing("ClusterRoleBinding") };
+    let drift = drift_of_role(policy, &role).map(|drift| ("ClusterRole", drift));
+    let drift = drift.or_else(|| drift_of_binding(policy, &binding).map(|drift| ("ClusterRoleBinding", drift)));
+    Ok(drift.map_or(Fixed::Fine, |(kind, drift)| {
+        let cure = "apply deploy/access-policies.yaml of this version";
+        Fixed::Differs(format!("the {kind} `{name}` is not what is shipped: {drift}; {cure}"))
+    }))
+}
+
 /// How a ClusterRole differs from what is shipped; absent when it does not.
-pub(super) fn drift_of_role(policy: AccessPolicy, there: &ClusterRole) -> Option<&'static str> {
+fn drift_of_role(policy: AccessPolicy, there: &ClusterRole) -> Option<&'static str> {
     if there.aggregation_rule.is_some() {
         return Some("it gathers the rules of other ClusterRoles");
     }
@@ -57,7 +96,7 @@ pub(super) fn drift_of_role(policy: AccessPolicy, there: &ClusterRole) -> Option
 }
 
 /// How a ClusterRoleBinding differs from what is shipped; absent when it does not.
-pub(super) fn drift_of_binding(policy: AccessPolicy, there: &ClusterRoleBinding) -> Option<&'static str> {
+fn drift_of_binding(policy: AccessPolicy, there: &ClusterRoleBinding) -> Option<&'static str> {
     let ours = cluster_role_binding(policy);
     if there.role_ref != ours.role_ref {
         return Some("it binds another role");

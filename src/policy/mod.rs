@@ -4,12 +4,22 @@
 //! Chain ──grants──▶ desired ◀── namespaces          RoleBindings there are ──▶ apply · prune · report
 //! ```
 //!
-//! What is desired is a function of the entries and the namespaces alone; who holds the Lease writes it.
+//! What is desired is a function of the entries and the namespaces alone; who holds the Lease writes it. Every write is an
+//! apply of the same content, so that two who think they hold it do no harm. Nothing here has a part in who gets in.
 
+mod brake;
 mod desired;
 mod fixed;
+mod inputs;
+mod keeper;
+mod observed;
+mod readiness;
+mod writer;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+
+use futures_util::FutureExt as _;
 
 pub use desired::role_bindings;
 pub use fixed::access_policies_yaml;
@@ -17,8 +27,11 @@ pub use fixed::access_policies_yaml;
 use crate::clock::Clock;
 use crate::kubernetes::ClusterAccess;
 use crate::live::{Live, Publisher};
-use crate::mapping::{AccessPolicyMode, Chain, PolicyReadiness};
+use crate::mapping::{AccessPolicyMode, Chain, PolicyReadiness, PolicyState};
+use crate::rbac::AccessPolicy;
 use crate::telemetry::Metrics;
+use inputs::Inputs;
+use keeper::Keeper;
 
 /// `server.accessPolicies`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -35,7 +48,8 @@ impl Default for PolicySettings {
     }
 }
 
-/// Keeps the objects until it is dropped. With mode `off` it says so and ends.
+/// Keeps the objects until it is dropped. With mode `off`, or without `namespaceScope`, it says so and ends; before any
+/// source yields access entries it waits. Until then the API server is not asked for anything.
 pub async fn run(
     settings: PolicySettings,
     cluster: ClusterAccess,
@@ -44,7 +58,21 @@ pub async fn run(
     metrics: Arc<Metrics>,
     clock: Clock,
 ) {
-    let (_, _, _, _) = (cluster, chain, metrics, clock);
     let elsewhere = !settings.namespace_scope;
     readiness.publish(PolicyReadiness { mode: settings.mode, elsewhere, ..PolicyReadiness::default() });
+    if settings.mode == AccessPolicyMode::Off || elsewhere {
+        return;
+    }
+    let mut inputs = Inputs::new(chain);
+    while !inputs.has_source() {
+        inputs.changed().await;
+    }
+    let readiness = Arc::new(readiness);
+    let keep = Keeper::new(Arc::clone(&readiness), metrics, clock).run(&cluster, inputs);
+    if AssertUnwindSafe(keep).catch_unwind().await.is_err() {
+        tracing::error!("the keeping of access policies ended in a panic; RoleBindings stay as they are until a restart");
+        let why = PolicyState::Pending("their keeper ended in a panic; restart the server and report it".to_owned());
+        let states = AccessPolicy::ALL.into_iter().map(|policy| (policy, why.clone())).collect();
+        readiness.publish(PolicyReadiness { mode: settings.mode, elsewhere, states });
+    }
 }

@@ -4,6 +4,7 @@
 //! closed sets, never from a caller's text. What a review touches is resolved once, so that an observation is a
 //! few atomic additions.
 
+mod policies;
 mod sources;
 
 use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
@@ -13,6 +14,7 @@ use prometheus::{
 };
 
 use crate::clock::UnixSeconds;
+use policies::PolicyFamilies;
 use sources::SourceFamilies;
 
 /// Buckets of `authenticate_latency_seconds`, in seconds; the reference's.
@@ -43,6 +45,7 @@ pub struct Metrics {
     identity_cache_entries: IntGauge,
     revalidations: IntCounterVec,
     sources: SourceFamilies,
+    policies: PolicyFamilies,
     certificate_not_after: IntGauge,
     connections: IntGauge,
     connections_refused: IntCounterVec,
@@ -123,6 +126,7 @@ impl Metrics {
                 &["outcome"],
             )?,
             sources: SourceFamilies::new(to)?,
+            policies: PolicyFamilies::new(to)?,
             certificate_not_after: gauge(
                 to,
                 "iam_bridge_certificate_not_after_seconds",
