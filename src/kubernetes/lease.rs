@@ -88,7 +88,8 @@ impl Candidate {
     pub fn with_terms(namespace: &str, name: &str, terms: LeaseTerms) -> (Self, Live<bool>) {
         let (leads, leading) = live(false);
         let (namespace, name, identity) = (namespace.to_owned(), name.to_owned(), identity());
-        let candidate = Self { namespace, name, identity, terms, leads, sure_until: None, seen: None, told: None, note: None };
+        let candidate =
+            Self { namespace, name, identity, terms, leads, sure_until: None, seen: None, told: None, note: None };
         (candidate, leading)
     }
 

@@ -75,7 +75,8 @@ pub(super) async fn look(objects: RbacObjects) -> BTreeMap<AccessPolicy, Fixed> 
 
 async fn look_at(objects: &RbacObjects, policy: AccessPolicy) -> Result<Fixed, ObjectFault> {
     let name = policy.object_name();
-    let missing = |kind| Ok(Fixed::Missing(format!("the {kind} `{name}` is missing; apply deploy/access-policies.yaml")));
+    let missing =
+        |kind| Ok(Fixed::Missing(format!("the {kind} `{name}` is missing; apply deploy/access-policies.yaml")));
     let Some(role) = objects.cluster_role(&name).await? else { return missing("ClusterRole") };
     let Some(binding) = objects.cluster_role_binding(&name).await? else { return missing("ClusterRoleBinding") };
     let drift = drift_of_role(policy, &role).map(|drift| ("ClusterRole", drift));

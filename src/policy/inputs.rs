@@ -143,7 +143,9 @@ fn digest_of(entries: &[Entry]) -> String {
             let end = [entry.expires_at(), grant.expires_at].into_iter().flatten().min();
             let patterns = match &grant.scope {
                 AccessScope::Cluster => return None,
-                AccessScope::Namespaces(patterns) => patterns.iter().map(|one| one.as_str()).collect::<Vec<_>>().join(","),
+                AccessScope::Namespaces(patterns) => {
+                    patterns.iter().map(|one| one.as_str()).collect::<Vec<_>>().join(",")
+                }
             };
             Some(format!("{} {patterns} {}\n", grant.policy, end.map_or(i64::MAX, |end| end.0)))
         };

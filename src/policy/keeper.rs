@@ -382,7 +382,9 @@ impl Keeper {
                 (Some(there), true) => Job::Correct { there: Arc::clone(there), wanted: Arc::clone(wanted) },
                 (None, true) => Job::Make(Arc::clone(wanted)),
                 (Some(_), false) => continue,
-                (None, false) if later.contains_key(place) || taken.contains_key(place) => Job::Look(Arc::clone(wanted)),
+                (None, false) if later.contains_key(place) || taken.contains_key(place) => {
+                    Job::Look(Arc::clone(wanted))
+                }
                 (None, false) => {
                     later.insert(place.clone(), Later { due: instant + FOR_THE_WRITER, failures: 0, why: None });
                     continue;
@@ -546,7 +548,12 @@ impl Keeper {
         if self.leads && !is_well && is_as_wanted(before, wanted) && self.observed.stays(&place.0) {
             self.metrics.access_policy_repaired();
             let (namespace, name) = (&place.0, &place.1);
-            tracing::warn!(namespace, name, by = author, "somebody has changed or deleted a RoleBinding of ours; repairing it");
+            tracing::warn!(
+                namespace,
+                name,
+                by = author,
+                "somebody has changed or deleted a RoleBinding of ours; repairing it"
+            );
         }
     }
 }

@@ -70,7 +70,9 @@ pub async fn run(
     let readiness = Arc::new(readiness);
     let keep = Keeper::new(Arc::clone(&readiness), metrics, clock).run(&cluster, inputs);
     if AssertUnwindSafe(keep).catch_unwind().await.is_err() {
-        tracing::error!("the keeping of access policies ended in a panic; RoleBindings stay as they are until a restart");
+        tracing::error!(
+            "the keeping of access policies ended in a panic; RoleBindings stay as they are until a restart"
+        );
         let why = PolicyState::Pending("their keeper ended in a panic; restart the server and report it".to_owned());
         let states = AccessPolicy::ALL.into_iter().map(|policy| (policy, why.clone())).collect();
         readiness.publish(PolicyReadiness { mode: settings.mode, elsewhere, states });

@@ -152,7 +152,8 @@ fn lean(mut binding: RoleBinding) -> Arc<RoleBinding> {
 
 /// Versions of objects that are stored alike are numbers that grow.
 fn is_newer(this: &RoleBinding, than: &RoleBinding) -> bool {
-    let version = |one: &RoleBinding| one.metadata.resource_version.as_deref().and_then(|text| text.parse::<u64>().ok());
+    let version =
+        |one: &RoleBinding| one.metadata.resource_version.as_deref().and_then(|text| text.parse::<u64>().ok());
     matches!((version(this), version(than)), (Some(this), Some(than)) if this > than)
 }
 

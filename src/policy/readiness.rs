@@ -47,7 +47,8 @@ impl Keeper {
             return Some(PolicyState::Pending(why.clone()));
         }
         let wanted = || self.desired.iter().filter(|(place, _)| place.1 == name);
-        let is_well = |there: Option<&std::sync::Arc<_>>, wanted| there.is_some_and(|there| is_as_wanted(there, wanted));
+        let is_well =
+            |there: Option<&std::sync::Arc<_>>, wanted| there.is_some_and(|there| is_as_wanted(there, wanted));
         let known = self.observed.known();
         let open: Vec<_> = wanted().filter(|(place, wanted)| !is_well(known.get(*place), wanted)).collect();
         let Some((first, _)) = open.first() else { return Some(PolicyState::Bound) };

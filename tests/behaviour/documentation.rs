@@ -37,7 +37,11 @@ fn every_divergence_of_the_vectors_is_documented() {
 /// Both ways: what the page names is registered, what is registered stands on the page.
 #[test]
 fn every_metric_is_documented_and_every_documented_metric_exists() {
-    let catalogue = [read("src/telemetry/metrics.rs"), read("src/telemetry/metrics/policies.rs"), read("src/telemetry/metrics/sources.rs")];
+    let catalogue = [
+        read("src/telemetry/metrics.rs"),
+        read("src/telemetry/metrics/policies.rs"),
+        read("src/telemetry/metrics/sources.rs"),
+    ];
     let page = read("docs/reference/metrics.md");
     let registered: BTreeSet<String> = catalogue
         .iter()
