@@ -1,5 +1,6 @@
 //! Behaviour through the public face; no outside program is needed.
 
+mod access_entries;
 mod access_entry_crd;
 mod access_entry_manifest;
 mod add;

@@ -17,7 +17,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// The files that this version runs.
-pub(crate) const FILES: [&str; 10] = [
+pub(crate) const FILES: [&str; 11] = [
+    "access_entries.json",
     "arn_canonicalize.json",
     "arn_like.json",
     "config_valid_invalid.json",

@@ -1,0 +1,252 @@
+//! Access entries, from the text of a source to the answer of the API server: every case of `access_entries.json`.
+
+use std::collections::BTreeMap;
+
+use iam_bridge::authenticator::Denial;
+use iam_bridge::clock::UnixSeconds;
+use iam_bridge::diagnostic::{Diagnostic, Position, Severity};
+use iam_bridge::document::{self, Faults, Format, Place};
+use iam_bridge::iam::{AccountId, Partition, VerifiedIdentity};
+use iam_bridge::live::Live;
+use iam_bridge::mapping::{
+    AccessEntryForm, AccessEntryRules, AccessPolicyMode, AuthenticationMode, Chain, Entry, KubernetesUser,
+    MappingTable, NodeNames, Origin, ScrubbedAccounts, SourceKind, TableSettings, choose,
+};
+use iam_bridge::sources::keys::{self, AccessEntryFileSettings};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::config::key_settings;
+use crate::harness::vectors::{Case, Outcome, for_each};
+
+const FILE: &str = "access_entries.json";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Input {
+    identity: Identity,
+    entry: Option<Value>,
+    #[serde(default)]
+    policies: Vec<Value>,
+    #[serde(default)]
+    entries: Vec<Item>,
+    #[serde(default)]
+    source: Source,
+    #[serde(default)]
+    aws_auth: BTreeMap<String, Value>,
+    #[serde(default = "api")]
+    mode: String,
+    #[serde(default)]
+    policy_mode: Option<String>,
+    #[serde(default = "beginning")]
+    now: String,
+    #[serde(default)]
+    cluster: Cluster,
+    #[serde(default)]
+    ec2: BTreeMap<String, String>,
+    #[serde(default)]
+    scrubbed_accounts: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Item {
+    entry: Value,
+    #[serde(default)]
+    policies: Vec<Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Identity {
+    arn: String,
+    canonical_arn: String,
+    account_id: String,
+    user_id: String,
+    session_name: String,
+    access_key_id: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Cluster {
+    account_id: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+enum Source {
+    #[default]
+    Eks,
+    File,
+    Crd,
+}
+
+fn api() -> String {
+    "API".to_owned()
+}
+
+fn beginning() -> String {
+    "2026-01-01T00:00:00Z".to_owned()
+}
+
+#[test]
+fn access_entries_answer_as_the_vectors_say() {
+    for_each(FILE, 127, |case| {
+        let mut input: Input = case.input();
+        let items = match input.entry.take() {
+            Some(entry) => vec![Item { entry, policies: std::mem::take(&mut input.policies) }],
+            None => std::mem::take(&mut input.entries),
+        };
+        match input.source {
+            Source::File => ran(case, &input, &[as_list(&items, Format::Json, &input), as_manifests(&items, &input)]),
+            Source::Crd => ran(case, &input, &[as_objects(&items, &input)]),
+            Source::Eks => ran(case, &input, &[as_mirrored(&items, &input), as_printed(&items, &input)]),
+        }
+    });
+}
+
+type Read = Result<Vec<Entry>, Vec<Diagnostic>>;
+
+/// The entries of one source, read in each of its ways: all must come to what the case expects.
+fn ran(case: &Case, input: &Input, ways: &[Read]) -> Outcome {
+    let expected = case.expect.clone();
+    ways.iter()
+        .map(|read| match read {
+            Ok(entries) => Outcome::equal(&expected, &answered(input, entries.clone())),
+            Err(faults) => {
+                let first = faults.iter().find(|fault| fault.severity == Severity::Error).expect("a fault");
+                Outcome::equal(&expected, &json!({"invalid": first.code.replace('-', "_")}))
+            }
+        })
+        .find(|outcome| matches!(outcome, Outcome::Broken(_)))
+        .unwrap_or(Outcome::Kept)
+}
+
+fn cluster_account(input: &Input) -> Option<AccountId> {
+    input.cluster.account_id.as_deref().map(|account| account.parse().expect("an account"))
+}
+
+/// The spec of an object of ours.
+fn spec(item: &Item) -> Value {
+    let mut spec = item.entry.clone();
+    let members = spec.as_object_mut().expect("a map");
+    members.remove("createdAt");
+    if !item.policies.is_empty() {
+        members.insert("policyAssociations".to_owned(), item.policies.clone().into());
+    }
+    spec
+}
+
+fn read_file(text: &str, format: Format, input: &Input) -> Read {
+    let settings = AccessEntryFileSettings { cluster_account: cluster_account(input), unknown: Severity::Error };
+    let file = keys::parse_access_entry_file("access-entries", text, format, &settings)?;
+    Ok(file.entries.into_iter().map(|entry| entry.entry).collect())
+}
+
+fn as_list(items: &[Item], format: Format, input: &Input) -> Read {
+    let object = |(number, item)| json!({"metadata": {"name": format!("e{number}")}, "spec": spec(item)});
+    let objects: Vec<Value> = items.iter().enumerate().map(object).collect();
+    let list = json!({"apiVersion": "iam-bridge.dev/v1alpha1", "kind": "AccessEntryList", "items": objects});
+    read_file(&list.to_string(), format, input)
+}
+
+fn as_manifests(items: &[Item], input: &Input) -> Read {
+    let object = |(number, item)| {
+        let metadata = json!({"name": format!("e{number}")});
+        let kind = "AccessEntry";
+        json!({"apiVersion": "iam-bridge.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec(item)})
+    };
+    let documents: Vec<String> = items.iter().enumerate().map(|item| format!("---\n{}\n", object(item))).collect();
+    read_file(&documents.concat(), Format::Yaml, input)
+}
+
+/// What `describe-access-entry` prints, and what `list-associated-access-policies` prints beside it.
+fn printed(item: &Item) -> Value {
+    json!({"accessEntry": item.entry, "associatedAccessPolicies": item.policies})
+}
+
+fn as_printed(items: &[Item], input: &Input) -> Read {
+    let list: Vec<Value> = items.iter().map(printed).collect();
+    read_file(&json!({"accessEntries": list}).to_string(), Format::Json, input)
+}
+
+fn read_one(spec: &Value, form: AccessEntryForm, input: &Input) -> Result<Entry, Vec<Diagnostic>> {
+    let text = spec.to_string();
+    let document = document::parse("accessentry/e", &text, Format::Json)?;
+    let mut faults = Faults::new("accessentry/e".into());
+    let rules = AccessEntryRules { form, cluster_account: cluster_account(input) };
+    let origin = Origin { place: "accessentry/e".into(), at: Position::default() };
+    let entry = keys::parse_access_entry(document.root(), &rules, origin, &Place::Root, Severity::Warning, &mut faults);
+    entry.map(|entry| entry.entry).ok_or_else(|| faults.into_list())
+}
+
+fn as_mirrored(items: &[Item], input: &Input) -> Read {
+    items.iter().map(|item| read_one(&printed(item), AccessEntryForm::Eks, input)).collect()
+}
+
+/// The oldest object of a principal speaks for it.
+fn as_objects(items: &[Item], input: &Input) -> Read {
+    let mut items: Vec<&Item> = items.iter().collect();
+    items.sort_by_key(|item| item.entry["createdAt"].as_str().map(str::to_owned));
+    items.reverse();
+    items.into_iter().map(|item| read_one(&spec(item), AccessEntryForm::Object, input)).collect()
+}
+
+fn answered(input: &Input, entries: Vec<Entry>) -> Value {
+    let kind = match input.source {
+        Source::Eks => SourceKind::EksAccessEntries,
+        Source::File => SourceKind::AccessEntryFile,
+        Source::Crd => SourceKind::AccessEntry,
+    };
+    let tables = vec![MappingTable::of_access_entries(kind, entries), aws_auth(&input.aws_auth)];
+    let mode = match input.mode.as_str() {
+        "API" => AuthenticationMode::Api,
+        "API_AND_CONFIG_MAP" => AuthenticationMode::ApiAndConfigMap,
+        "CONFIG_MAP" => AuthenticationMode::ConfigMap,
+        other => panic!("unknown mode `{other}`"),
+    };
+    let policies = match input.policy_mode.as_deref() {
+        None | Some("rbac") => AccessPolicyMode::Rbac,
+        Some("off") => AccessPolicyMode::Off,
+        Some(other) => panic!("unknown mode of policies `{other}`"),
+    };
+    let chain = Chain {
+        tables: tables.into_iter().map(Live::fixed).collect(),
+        scrubbed: ScrubbedAccounts(input.scrubbed_accounts.iter().cloned().collect()),
+        policies,
+        mode: Live::fixed(mode),
+        ..Chain::default()
+    };
+    let caller = &input.identity;
+    let [id, session, key] = [&caller.user_id, &caller.session_name, &caller.access_key_id].map(|text| Some(&**text));
+    let identity = VerifiedIdentity::from_arn(&caller.arn, id, session, key).expect("a caller");
+    assert_eq!(
+        (identity.canonical_arn().as_str(), identity.account_id()),
+        (&*caller.canonical_arn, &*caller.account_id)
+    );
+    let now: jiff::Timestamp = input.now.parse().expect("an instant");
+    let chosen = choose(&chain, &identity, UnixSeconds(now.as_second()));
+    let user = chosen.and_then(|choice| choice.render(&identity, &NodeNames::Known(input.ec2.clone())));
+    match user {
+        Ok(user) => json!({"user": on_the_wire(&user)}),
+        Err(error) => json!({"refuse": Denial::from(error).reason().as_str()}),
+    }
+}
+
+/// An aws-auth ConfigMap, each value a text as it stands in one.
+fn aws_auth(lists: &BTreeMap<String, Value>) -> MappingTable {
+    let data = lists.iter().map(|(key, list)| (key.clone(), list.to_string())).collect();
+    let read = keys::parse_aws_auth(&keys::aws_auth_of_data(&data, "kube-system/aws-auth"), key_settings());
+    let settings = TableSettings { source: SourceKind::EksConfigMap, partition: Partition::Aws };
+    let [roles, users] = [read.roles, read.users].map(|part| part.items.unwrap_or_default());
+    MappingTable::new(settings, roles, users, Vec::new())
+}
+
+fn on_the_wire(user: &KubernetesUser) -> Value {
+    let mut shown = json!({"username": user.username, "groups": user.groups, "uid": user.uid});
+    let extra: BTreeMap<&str, [&str; 1]> = user.extra.iter().map(|(key, value)| (*key, [value.as_str()])).collect();
+    if !extra.is_empty() {
+        shown["extra"] = json!(extra);
+    }
+    shown
+}
