@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::key_of;
 use super::line::{Line, What};
 use super::made::{Made, Refusal, Target};
-use crate::iam::{AccountId, CanonicalArn, PrincipalKind};
+use crate::iam::{CanonicalArn, PrincipalKind};
 
 /// Answers, by the key that [`questions`] gave.
 pub type Known = BTreeMap<String, KnownPrincipal>;
@@ -26,29 +26,13 @@ pub enum KnownPrincipal {
     NotAsked(String),
 }
 
-/// What IAM is to be asked.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct Question {
-    /// Under which the answer is looked for.
-    pub key: String,
-    /// Whether it is a role, and no user.
-    pub is_role: bool,
-    /// Its name, without path.
-    pub name: String,
-    /// Its account.
-    pub account: AccountId,
-}
-
-/// The principals that lines name, each once.
+/// The roles and users that lines name, by the key under which their answers are looked for.
 #[must_use]
-pub fn questions(lines: &[Line]) -> Vec<Question> {
-    let mut questions: Vec<Question> = lines.iter().filter_map(question).collect();
-    questions.sort();
-    questions.dedup_by(|a, b| a.key == b.key);
-    questions
+pub fn questions(lines: &[Line]) -> BTreeMap<String, String> {
+    lines.iter().filter_map(question).collect()
 }
 
-fn question(line: &Line) -> Option<Question> {
+fn question(line: &Line) -> Option<(String, String)> {
     let text = match &line.what {
         What::Account(_) => return None,
         What::Entry(entry, _) => entry.entry.text(),
@@ -56,13 +40,12 @@ fn question(line: &Line) -> Option<Question> {
     };
     let written = text.role_arn.or(text.user_arn)?;
     let arn = CanonicalArn::parse(&written).or_else(|_| CanonicalArn::parse(&written.to_ascii_lowercase())).ok()?;
-    let is_role = match arn.kind() {
-        PrincipalKind::Role | PrincipalKind::AssumedRole => true,
-        PrincipalKind::User => false,
-        PrincipalKind::Root | PrincipalKind::FederatedUser => return None,
-    };
-    let name = arn.name().rsplit('/').next().unwrap_or_default().to_owned();
-    Some(Question { key: key_of(arn.as_str()), is_role, name, account: arn.account().parse().ok()? })
+    match arn.kind() {
+        PrincipalKind::AssumedRole | PrincipalKind::Role | PrincipalKind::User => {
+            Some((key_of(arn.as_str()), arn.as_str().to_owned()))
+        }
+        PrincipalKind::Root | PrincipalKind::FederatedUser => None,
+    }
 }
 
 /// Puts path and id into an entry. Only our objects hold ids.

@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 
 pub use compare::{Difference, Side, Who, compare};
 pub use intake::{Input, Intake, read};
-pub use known::{Known, KnownPrincipal, Question, questions};
+pub use known::{Known, KnownPrincipal, questions};
 pub use line::{Line, What, Written};
 pub use made::{How, LineReport, Outcome, Target, Usernames};
 pub use write::{NamedEntry, commands, object, shell, terraform, yaml};

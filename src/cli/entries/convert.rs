@@ -5,14 +5,15 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::ask::{self, Answer, Unanswered};
 use super::live;
 use super::texts::{self, TextFile};
 use crate::cli::{Call, Exit, output};
 use crate::clock::Clock;
 use crate::config::flags::{ConvertEntries, EntriesForm, ReportFormat, UsernameChoice};
 use crate::convert::{
-    Conversion, Difference, How, Intake, Outcome, Side, Target, Usernames, commands, compare, convert, object, read,
-    shell, terraform, yaml,
+    Conversion, Difference, How, Intake, Known, KnownPrincipal, Outcome, Side, Target, Usernames, commands, compare,
+    convert, object, questions, read, shell, terraform, yaml,
 };
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::document::MAX_BYTES;
@@ -52,8 +53,12 @@ pub(super) fn run(flags: &ConvertEntries, call: &Call) -> Exit {
     if let Err(why) = asked {
         return output::fail(why);
     }
+    let known = match flags.iam.then(|| of_iam(&intake, flags, call)).transpose() {
+        Ok(known) => known,
+        Err(exit) => return exit,
+    };
     let now = Clock::system().now();
-    let conversion = convert(&intake, how, None, now);
+    let conversion = convert(&intake, how, known.as_ref(), now);
     let differences = flags.diff.then(|| {
         let before = Side::new(&intake, &intake.sources());
         compare(&before, &Side::of_entries(&conversion, &before), now)
@@ -76,6 +81,33 @@ async fn ask(flags: &ConvertEntries, call: &Call, intake: &mut Intake) -> Result
     match &flags.context {
         Some(context) => live::read(context, flags.kubeconfig.as_deref(), call, intake).await,
         None => Ok(()),
+    }
+}
+
+/// What IAM says of the principals.
+fn of_iam(intake: &Intake, flags: &ConvertEntries, call: &Call) -> Result<Known, Exit> {
+    let questions = questions(&intake.lines);
+    let answers = ask::answers(&flags.keys, call, questions.values().map(String::as_str)).map_err(|unanswered| {
+        let (exit, hint) = match unanswered {
+            Unanswered::NotAsked(why, hint) => (output::fail(why), hint),
+            Unanswered::Iam(error) => (output::fail(&error), Some(error.remedy())),
+        };
+        hint.iter().for_each(output::hint);
+        exit
+    })?;
+    let known = questions.into_iter().filter_map(|(key, arn)| Some((key, principal(answers.get(&arn)?))));
+    Ok(known.collect())
+}
+
+fn principal(answer: &Answer) -> KnownPrincipal {
+    match answer {
+        Answer::There(found) => KnownPrincipal::Found { arn: found.arn.clone(), id: found.id.clone() },
+        Answer::Missing => KnownPrincipal::Missing,
+        Answer::OtherAccount { own } => {
+            KnownPrincipal::NotAsked(format!("the keys are of account {own}, and IAM answers for that alone"))
+        }
+        Answer::OtherPartition(partition) => KnownPrincipal::NotAsked(format!("the keys are of partition {partition}")),
+        Answer::Refused(why, cure) => KnownPrincipal::NotAsked(format!("{why}; {cure}")),
     }
 }
 

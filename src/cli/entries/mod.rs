@@ -1,5 +1,6 @@
 //! `entries`: access entries, made of other mappings, compared, rendered, pinned.
 
+mod ask;
 mod convert;
 mod diff;
 mod files;

@@ -7,21 +7,16 @@
 //! Nothing is written unless every file is good and every question was answered; a pin that differs is never replaced
 //! unasked. IAM answers for the account of the keys alone, so other entries are told and left as they are.
 
-mod ask;
 mod report;
 
 use std::path::PathBuf;
 
-use ask::Answers;
 use report::{FileReport, Report, Row};
 
+use super::ask::{self, Answers, Unanswered};
 use super::files::{Sheet, load};
-use crate::aws::{Iam, IamError};
 use crate::cli::{Call, Exit, output, usage};
-use crate::clock::Clock;
 use crate::config::flags::{PinEntries, ReportFormat};
-use crate::config::get_token::keys;
-use crate::config::iam::iam_settings;
 use crate::diagnostic::Diagnostic;
 use crate::replaced_file;
 use crate::sources::keys::Pins;
@@ -125,29 +120,17 @@ fn sheets(files: &[PathBuf]) -> Option<Vec<Sheet>> {
 }
 
 fn answers(desks: &[(&Sheet, Pins<'_>)], flags: &PinEntries, call: &Call) -> Result<Answers, Exit> {
-    let settings = keys(&call.global, &flags.keys, &call.env).map_err(|error| output::fail(error))?;
-    let keys = crate::get_token::load_keys(&settings, &|| {}, &Clock::system()).map_err(|error| {
-        let exit = output::fail(output::chain(&error));
-        output::hint(error.remedy());
-        exit
-    })?;
-    let settings = iam_settings(&keys, &call.env);
-    let partition = settings.partition;
-    let iam = Iam::new(settings, Clock::system());
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| output::fail(format_args!("the system gives no event loop: {error}")))?;
     let wanted = desks.iter().flat_map(|(_, pins)| pins.entries()).map(|entry| entry.principal_arn.as_str());
-    let answered = runtime.block_on(Box::pin(ask::ask(&iam, partition, wanted)));
-    runtime.shutdown_background();
-    answered.map_err(|error| unanswered(&error))
-}
-
-fn unanswered(error: &IamError) -> Exit {
-    let exit = output::fail(format_args!("{error}; nothing was written"));
-    output::hint(error.remedy());
-    exit
+    ask::answers(&flags.keys, call, wanted).map_err(|unanswered| {
+        let (exit, hint) = match unanswered {
+            Unanswered::NotAsked(why, hint) => (output::fail(why), hint),
+            Unanswered::Iam(error) => {
+                (output::fail(format_args!("{error}; nothing was written")), Some(error.remedy()))
+            }
+        };
+        hint.iter().for_each(output::hint);
+        exit
+    })
 }
 
 fn told(faults: &[Diagnostic]) -> Exit {

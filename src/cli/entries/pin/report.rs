@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::ask::{Answer, Answers};
+use super::super::ask::{Answer, Answers};
 use crate::sources::keys::Pinnable;
 
 /// The report: the shape of `-o json`.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::config::flags::ReportFormat;
+use crate::config::flags::{Keys, ReportFormat};
 
 /// Flags of `entries convert`.
 #[derive(Args, Clone, Debug, Default)]
@@ -29,6 +29,10 @@ pub struct ConvertEntries {
     #[arg(long, value_name = "CHOICE", value_enum, default_value_t, hide_possible_values = true)]
     pub usernames: UsernameChoice,
 
+    /// Ask IAM for the path and the unique id of each principal; ids become pins of our objects
+    #[arg(long)]
+    pub iam: bool,
+
     /// Print also who gains and who loses what, with the entries alone
     #[arg(long)]
     pub diff: bool,
@@ -36,6 +40,10 @@ pub struct ConvertEntries {
     /// How to print it: text (what was made on standard output, what became of each line on standard error) or json (both on standard output)
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t, hide_possible_values = true)]
     pub output: ReportFormat,
+
+    /// Whose keys ask IAM.
+    #[command(flatten)]
+    pub keys: Keys,
 }
 
 /// `--to` of `entries convert`.

@@ -8,7 +8,11 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 
 use crate::aws::{Iam, IamError, IamKind, IamPrincipal};
-use crate::cli::output;
+use crate::cli::{Call, output};
+use crate::clock::Clock;
+use crate::config::flags::Keys;
+use crate::config::get_token::keys;
+use crate::config::iam::iam_settings;
 use crate::iam::{AccountId, CanonicalArn, Partition, PrincipalKind};
 
 /// Questions under way at once.
@@ -38,12 +42,38 @@ pub(super) enum Answer {
 /// By `principalArn` as written.
 pub(super) type Answers = BTreeMap<String, Answer>;
 
-/// Asks about all of `arns`, which are those of good entries.
-pub(super) async fn ask<'a>(
-    iam: &Iam,
-    partition: Partition,
+/// Why there are no answers.
+#[derive(Debug)]
+pub(super) enum Unanswered {
+    /// There are no keys to ask with, or no event loop; and what to do.
+    NotAsked(String, Option<String>),
+    /// IAM does not answer.
+    Iam(IamError),
+}
+
+/// Asks with a person's keys about all of `arns`, which are those of good entries.
+pub(super) fn answers<'a>(
+    flags: &Keys,
+    call: &Call,
     arns: impl Iterator<Item = &'a str>,
-) -> Result<Answers, IamError> {
+) -> Result<Answers, Unanswered> {
+    let settings =
+        keys(&call.global, flags, &call.env).map_err(|error| Unanswered::NotAsked(error.to_string(), None))?;
+    let keys = crate::get_token::load_keys(&settings, &|| {}, &Clock::system())
+        .map_err(|error| Unanswered::NotAsked(output::chain(&error), Some(error.remedy())))?;
+    let settings = iam_settings(&keys, &call.env);
+    let partition = settings.partition;
+    let iam = Iam::new(settings, Clock::system());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Unanswered::NotAsked(format!("the system gives no event loop: {error}"), None))?;
+    let answered = runtime.block_on(Box::pin(ask(&iam, partition, arns)));
+    runtime.shutdown_background();
+    answered.map_err(Unanswered::Iam)
+}
+
+async fn ask<'a>(iam: &Iam, partition: Partition, arns: impl Iterator<Item = &'a str>) -> Result<Answers, IamError> {
     let arns: std::collections::BTreeSet<&str> = arns.collect();
     let mut answers = Answers::new();
     let mut asked = Vec::new();
