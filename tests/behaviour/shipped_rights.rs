@@ -5,15 +5,17 @@ use serde_json::{Value, json};
 
 use super::architecture::read;
 
-/// What people may do who hold a policy: none of the server's rights.
-const OF_PEOPLE: &str = "access-policies.yaml";
+/// What people may do: those who hold a policy, and those who are let write access entries. None of the server's rights.
+const OF_PEOPLE: [&str; 2] = [POLICIES, "accessentry-roles.yaml"];
+const POLICIES: &str = "access-policies.yaml";
 
 /// Each file holds what its reader needs, to the word; the e2e tests run the server with exactly these.
 #[test]
 fn each_source_has_a_manifest_of_the_rights_it_needs_and_no_others() {
     let account = "ServiceAccount kube-system/aws-iam-authenticator";
     let policies: String = AccessPolicy::ALL.iter().map(|policy| format!("/{}", policy.object_name())).collect();
-    let bind = format!("*: get,bind clusterroles.rbac.authorization.k8s.io{policies}");
+    let bind = format!("*: bind,get clusterroles.rbac.authorization.k8s.io{policies}");
+    let see = format!("*: get clusterrolebindings.rbac.authorization.k8s.io{policies}");
     for (file, subject, rights) in [
         (
             "rbac-eksconfigmap.yaml",
@@ -38,8 +40,8 @@ fn each_source_has_a_manifest_of_the_rights_it_needs_and_no_others() {
                 "*: get,list,watch accessentries.iam-bridge.dev",
                 "*: patch accessentries/status.iam-bridge.dev",
                 "kube-system: create leases.coordination.k8s.io",
-                "kube-system: get,update,patch leases.coordination.k8s.io/iam-bridge-accessentry-status",
-                "default: create,patch events.events.k8s.io",
+                "kube-system: get,update leases.coordination.k8s.io/iam-bridge-accessentry-status",
+                "default: create events.events.k8s.io",
             ],
         ),
         (
@@ -49,6 +51,7 @@ fn each_source_has_a_manifest_of_the_rights_it_needs_and_no_others() {
                 "*: get,list,watch namespaces",
                 "*: get,list,watch,create,patch,delete rolebindings.rbac.authorization.k8s.io",
                 &bind,
+                &see,
                 "kube-system: create leases.coordination.k8s.io",
                 "kube-system: get,update leases.coordination.k8s.io/iam-bridge-access-policies",
             ],
@@ -83,7 +86,9 @@ fn no_shipped_rule_has_a_wildcard_secrets_or_more_than_reading_and_writing() {
     let mut seen = 0;
     for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy")).unwrap() {
         let file = file.unwrap().path();
-        if file.extension().is_none_or(|extension| extension != "yaml") || file.ends_with(OF_PEOPLE) {
+        if file.extension().is_none_or(|extension| extension != "yaml")
+            || OF_PEOPLE.iter().any(|name| file.ends_with(name))
+        {
             continue;
         }
         let objects: Vec<Value> = serde_saphyr::from_multiple(&std::fs::read_to_string(&file).unwrap()).unwrap();
@@ -111,7 +116,7 @@ fn no_shipped_rule_has_a_wildcard_secrets_or_more_than_reading_and_writing() {
 /// The roles of the policies are bound to groups that only an access entry gives, and to nobody else; least of all to us.
 #[test]
 fn the_policies_are_bound_to_their_own_groups_alone() {
-    let objects: Vec<Value> = serde_saphyr::from_multiple(&read(format!("deploy/{OF_PEOPLE}"))).unwrap();
+    let objects: Vec<Value> = serde_saphyr::from_multiple(&read(format!("deploy/{POLICIES}"))).unwrap();
     let bindings = || objects.iter().filter(|object| object["kind"] == "ClusterRoleBinding");
     for policy in AccessPolicy::ALL {
         let name = policy.object_name();
@@ -132,6 +137,24 @@ fn the_policies_are_bound_to_their_own_groups_alone() {
             assert!(!text.contains(word), "{word}: {text}");
         }
     }
+}
+
+/// Who may write access entries is cluster admin: the roles are there, and who gets them is decided by a person.
+#[test]
+fn the_roles_to_read_and_write_access_entries_are_bound_to_nobody_and_part_of_no_other_role() {
+    let objects: Vec<Value> = serde_saphyr::from_multiple(&read("deploy/accessentry-roles.yaml")).unwrap();
+    for (name, writes) in [("iam-bridge.dev:access-entry-viewer", false), ("iam-bridge.dev:access-entry-editor", true)]
+    {
+        let role = objects.iter().find(|object| object["metadata"]["name"] == name).unwrap();
+        assert_eq!(role["kind"], "ClusterRole");
+        let labels = role["metadata"]["labels"].to_string();
+        assert!(!labels.contains("aggregate"), "{labels}");
+        let rights = rights_of(role);
+        assert!(rights.iter().all(|right| right.contains("accessentries")), "{rights:?}");
+        assert_eq!(rights.iter().any(|right| right.contains("create")), writes, "{rights:?}");
+        assert!(rights.iter().all(|right| !right.contains("status") || !right.contains("patch")), "{rights:?}");
+    }
+    assert_eq!(objects.len(), 2, "and no binding");
 }
 
 /// One line a rule and resource: `namespace: verbs resource/name`.

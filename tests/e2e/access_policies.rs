@@ -139,14 +139,14 @@ fn e2e_an_object_of_our_name_that_is_not_ours_is_left_alone_and_told_and_drift_o
     rig.until_may(&vera, &["get", "pods", "--namespace", "dev-b"]);
     let message = rig.until_condition("viewer", "PoliciesReady", "False", "NameTaken");
     assert!(message.contains("dev-a"), "{message}");
-    rig.server.until_metric("iam_bridge_access_policy_name_taken", 1.0);
+    rig.server.until_metric("iam_bridge_access_policy_names_taken", 1.0);
     rig.assert_forbidden(&vera, &["get", "pods", "--namespace", "dev-a"]);
     assert_eq!(at("dev-a"), before, "not a byte of it changed");
 
     rig.admin(&["delete", "rolebinding", VIEW, "--namespace", "dev-a"]);
     rig.until_may(&vera, &["get", "pods", "--namespace", "dev-a"]);
     rig.until_condition("viewer", "PoliciesReady", "True", "Bound");
-    rig.server.until_metric("iam_bridge_access_policy_name_taken", 0.0);
+    rig.server.until_metric("iam_bridge_access_policy_names_taken", 0.0);
 
     let scoped = group(VIEW_POLICY, "dev-*");
     let stranger = json!([{"op": "add", "path": "/subjects/-", "value": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "strangers"}}]);
@@ -179,11 +179,11 @@ fn e2e_a_leader_without_rights_says_which_right_is_missing_and_goes_on_when_it_i
     rig.until_condition("viewer", "PoliciesReady", "True", "Bound");
 
     // A right that is taken away again, the one without which no binding can be made of a role.
-    let without_bind = rig.object(&["clusterrole", "iam-bridge-access-policies"]);
+    let without_bind = rig.object(&["clusterrole", "iam-bridge-accesspolicies"]);
     let mut rules = without_bind["rules"].as_array().unwrap().clone();
     rules.retain(|rule| !rule["verbs"].as_array().unwrap().contains(&json!("bind")));
     let patch = json!({"rules": rules}).to_string();
-    rig.admin(&["patch", "clusterrole", "iam-bridge-access-policies", "--type=merge", "--patch", &patch]);
+    rig.admin(&["patch", "clusterrole", "iam-bridge-accesspolicies", "--type=merge", "--patch", &patch]);
     rig.apply_entry("viewer", &with_policy("Viewer", VIEW_POLICY, &["dev-a", "dev-c"]));
     rig.namespaces(&["dev-c"]);
     let message = rig.until_condition("viewer", "PoliciesReady", "False", "Pending");
