@@ -7,9 +7,8 @@ use super::{Found, Options, Sheet, compat, lint};
 use crate::config::flags;
 use crate::config::server::{self, Resolved};
 use crate::diagnostic::Diagnostic;
-use crate::document::{self, Document, Faults, Place};
-use crate::mapping::SourceKind;
-use crate::sources::{FileText, is_available};
+use crate::document::{self, Faults};
+use crate::sources::FileText;
 
 /// Judges the file's first document; the server reads no other.
 pub(super) fn judge(sheet: &Sheet<'_>, found: &mut Found) {
@@ -22,7 +21,6 @@ pub(super) fn judge(sheet: &Sheet<'_>, found: &mut Found) {
     let mut faults = Faults::new(Arc::clone(&file.name));
     found.faults.extend(match resolve(file, sheet.options) {
         Ok(resolved) => {
-            judge_modes(&resolved.settings.sources.backend_modes, &document, &mut faults);
             lint::config(document.root(), &resolved, &mut faults);
             if sheet.options.compat {
                 compat::config(document.root(), &resolved, &mut faults);
@@ -39,17 +37,4 @@ pub(super) fn resolve(file: &FileText, options: &Options) -> Result<Resolved, Ve
     let typed = flags::Server { strict_config: Some(true), ..flags::Server::default() };
     let global = flags::Global { config: Some(PathBuf::from(&*file.name)), ..options.global.clone() };
     server::resolve(Some(file), &global, &typed, &options.env)
-}
-
-/// What the start would refuse although the file is good.
-fn judge_modes(modes: &[SourceKind], document: &Document<'_>, faults: &mut Faults) {
-    let place = Place::Key(&Place::Root, "server");
-    let root = document.root();
-    let of = |key| root.member("server").and_then(|server| server.member(key));
-    for mode in modes.iter().filter(|mode| !is_available(**mode)) {
-        let at = of("backendMode").unwrap_or(root).at();
-        let what = format!("backend mode {mode} is not available in this version, and the server will not start");
-        let cure = "use MountedFile, EKSConfigMap, CRD or DynamicFile";
-        faults.error(at, &Place::Key(&place, "backendMode"), "not-available", what, cure);
-    }
 }

@@ -10,7 +10,8 @@ use crate::diagnostic::Severity;
 use crate::document::{Faults, Format, Node, Place, Value, known, nearest};
 use crate::mapping::{Entry, MappedAccount, SourceKind};
 use crate::sources::keys::{
-    AWS_AUTH_KEYS, DynamicFile, aws_auth_of_node, parse_aws_auth, parse_backend_mode_file, parse_dynamic_file,
+    AWS_AUTH_KEYS, DynamicFile, ModeNeeds, aws_auth_of_node, parse_aws_auth, parse_backend_mode_file,
+    parse_dynamic_file,
 };
 
 /// Judges the ConfigMap `aws-auth`, another one that holds its keys, or its data alone.
@@ -114,8 +115,8 @@ pub(super) fn backend_mode_file(sheet: &Sheet<'_>, node: Node<'_>, found: &mut F
         return;
     }
     let name = &sheet.file.name;
-    let has_dynamic_file = sheet.neighbours.has_dynamic_file(Path::new(&**name)).unwrap_or(true);
-    match parse_backend_mode_file(name, &sheet.file.bytes, has_dynamic_file) {
+    let needs = sheet.neighbours.mode_needs(Path::new(&**name)).unwrap_or(ModeNeeds::ALL);
+    match parse_backend_mode_file(name, &sheet.file.bytes, needs) {
         Ok(file) => found.faults.extend(file.warnings),
         Err(faults) => found.faults.extend(faults),
     }

@@ -8,7 +8,7 @@ use crate::diagnostic::Severity;
 use crate::document;
 use crate::iam::Partition;
 use crate::mapping::RolePaths;
-use crate::sources::keys::KeySettings;
+use crate::sources::keys::{KeySettings, ModeNeeds};
 use crate::sources::{FileText, SourceSettings};
 
 /// The good ones among them.
@@ -45,10 +45,10 @@ impl Neighbours {
         naming.next().map(|config| config.dynamic_user_id_strict)
     }
 
-    /// Whether the server that reads this backend-mode file has a dynamic file, if one of them names it.
-    pub(super) fn has_dynamic_file(&self, file: &Path) -> Option<bool> {
+    /// What the server that reads this backend-mode file has settings for, if one of them names it.
+    pub(super) fn mode_needs(&self, file: &Path) -> Option<ModeNeeds> {
         let mut naming = self.0.iter().filter(|config| is_named(config.backend_mode_file.as_ref(), file));
-        naming.next().map(|config| config.dynamic_file.is_some())
+        naming.next().map(SourceSettings::mode_needs)
     }
 }
 

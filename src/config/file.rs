@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::entry_keys::{self, EntryKeys};
 use super::{pick, words};
 use crate::aws::NodeName;
 use crate::diagnostic::Severity;
@@ -99,6 +100,8 @@ pub struct ServerKeys {
     pub sts: StsKeys,
     /// `identityCache`
     pub identity_cache: IdentityCacheKeys,
+    /// `accessEntryFile`, `cluster`, `authenticationMode`, `accessPolicies`, `eksAccessEntries`
+    pub entries: EntryKeys,
 }
 
 /// Keys under `server.sts`.
@@ -138,7 +141,7 @@ pub struct IdentityCacheKeys {
 
 /// Keys of one map: those that are read, and those that belong to features which do not exist yet.
 #[derive(Clone, Copy)]
-struct Schema {
+pub(super) struct Schema {
     keys: &'static [&'static str],
     later: &'static [&'static str],
 }
@@ -146,11 +149,11 @@ struct Schema {
 /// Port of the health listener where `healthAddress` names none.
 pub const HEALTH_PORT: u16 = 21_363;
 
-const TOP: Schema = Schema { later: &[], keys: TOP_KEYS };
+const TOP: Schema = Schema::of(TOP_KEYS);
 const SERVER: Schema = Schema { later: LATER_KEYS, keys: SERVER_KEYS };
-const EC2: Schema = Schema { later: &[], keys: EC2_KEYS };
-const STS: Schema = Schema { later: &[], keys: STS_KEYS };
-const IDENTITY_CACHE: Schema = Schema { later: &[], keys: IDENTITY_CACHE_KEYS };
+const EC2: Schema = Schema::of(EC2_KEYS);
+const STS: Schema = Schema::of(STS_KEYS);
+const IDENTITY_CACHE: Schema = Schema::of(IDENTITY_CACHE_KEYS);
 
 const TOP_KEYS: &[&str] = &[
     "clusterID",
@@ -194,6 +197,11 @@ const SERVER_KEYS: &[&str] = &[
     "decisionLog",
     "sts",
     "identityCache",
+    "accessEntryFile",
+    "cluster",
+    "authenticationMode",
+    "accessPolicies",
+    "eksAccessEntries",
     // Read by `sources::keys`.
     "mapRoles",
     "mapUsers",
@@ -204,7 +212,7 @@ const SERVER_KEYS: &[&str] = &[
 const STS_KEYS: &[&str] = &["timeout", "maxInFlight", "strictPreflight", "allowedRegions", "connectTo", "caBundle"];
 const EC2_KEYS: &[&str] = &["instanceProfiles"];
 const IDENTITY_CACHE_KEYS: &[&str] = &["freshFor", "staleFor", "maxEntries"];
-const LATER_KEYS: &[&str] = &["accessEntryFile", "accessPolicies", "cluster", "eksAccessEntries", "webIdentity"];
+const LATER_KEYS: &[&str] = &["webIdentity"];
 
 /// Paths of every key that is read, mapping keys included: `server.sts.timeout`, ….
 pub fn known_keys() -> impl Iterator<Item = String> {
@@ -215,6 +223,16 @@ pub fn known_keys() -> impl Iterator<Item = String> {
         .chain(below("server.ec2.", EC2_KEYS))
         .chain(below("server.sts.", STS_KEYS))
         .chain(below("server.identityCache.", IDENTITY_CACHE_KEYS))
+        .chain(below("server.cluster.", entry_keys::CLUSTER_KEYS))
+        .chain(below("server.accessPolicies.", entry_keys::POLICY_KEYS))
+        .chain(below("server.eksAccessEntries.", entry_keys::EKS_KEYS))
+}
+
+impl Schema {
+    /// These keys, and none that are to come.
+    pub(super) const fn of(keys: &'static [&'static str]) -> Self {
+        Self { keys, later: &[] }
+    }
 }
 
 impl TopKeys {
@@ -291,7 +309,7 @@ impl ServerKeys {
             "decisionLog" => self.decision_log = pick::parsed(node, place, faults, words::decision_log),
             "sts" => self.sts = StsKeys::pick(node, place, unknown, faults),
             "identityCache" => self.identity_cache = IdentityCacheKeys::pick(node, place, unknown, faults),
-            _ => {}
+            _ => self.entries.take(key, node, place, unknown, faults),
         }
     }
 }
@@ -338,7 +356,7 @@ impl IdentityCacheKeys {
 }
 
 /// Shows `take` every known key of a map by its own spelling, and reports the others.
-fn each<'d>(
+pub(super) fn each<'d>(
     map: Node<'d>,
     place: &Place<'_>,
     schema: Schema,

@@ -2,9 +2,11 @@
 //!
 //! Precedence: explicit flag, then environment, then config file, then default.
 
+mod access_entries;
 pub mod add;
 pub mod client_keys;
 pub mod context;
+pub mod entry_keys;
 pub mod env;
 pub mod exec_entry;
 pub mod feature_gates;

@@ -1,5 +1,6 @@
 //! `server.backendMode`, and what must go with it.
 
+use super::access_entries::Mode;
 use super::file::ServerKeys;
 use super::flags;
 use super::judge::{From, Judge};
@@ -7,8 +8,8 @@ use super::pick::text_of;
 use crate::mapping::SourceKind;
 use crate::sources::keys;
 
-/// The sources in order, each once, and their names as written.
-pub(super) fn modes(typed: &flags::Server, server: &ServerKeys, judge: &mut Judge) -> (Vec<SourceKind>, Vec<String>) {
+/// The sources in order, each once and where it stands, and their names as written.
+pub(super) fn modes(typed: &flags::Server, server: &ServerKeys, judge: &mut Judge) -> (Vec<Mode>, Vec<String>) {
     const KEY: &str = "server.backendMode";
     let names: Vec<(From, String)> = match (&typed.backend_mode, &server.backend_mode) {
         (typed, _) if !typed.is_empty() => {
@@ -32,7 +33,7 @@ pub(super) fn modes(typed: &flags::Server, server: &ServerKeys, judge: &mut Judg
         }
         Some(_) | None => {}
     }
-    let mut kinds = Vec::new();
+    let mut kinds: Vec<Mode> = Vec::new();
     for (number, (from, name)) in names.iter().enumerate() {
         match keys::parse_mode(name) {
             Ok(mode) => {
@@ -40,13 +41,13 @@ pub(super) fn modes(typed: &flags::Server, server: &ServerKeys, judge: &mut Judg
                     let what = format!("the backend mode `{name}` is deprecated");
                     judge.warning(*from, KEY, "deprecated-mode", what, &format!("write {}", mode.kind));
                 }
-                if !kinds.contains(&mode.kind) {
-                    kinds.push(mode.kind);
+                if !kinds.iter().any(|(_, kind)| *kind == mode.kind) {
+                    kinds.push((*from, mode.kind));
                 }
             }
             Err(error) => {
-                let cure = "write MountedFile, EKSConfigMap, CRD, DynamicFile, AccessEntryFile, AccessEntry or EKSAccessEntries";
-                judge.error(*from, KEY, "bad-backend-mode", error.to_string(), cure);
+                let cure = format!("the sources are {}; case counts", keys::mode_names());
+                judge.error(*from, KEY, "bad-backend-mode", error.to_string(), &cure);
             }
         }
         if names.iter().take(number).any(|(_, earlier)| earlier == name) {

@@ -14,7 +14,7 @@ use super::file::{Given, HEALTH_PORT, ServerKeys, TopKeys};
 use super::judge::{From, Judge};
 use super::modes::modes;
 use super::pick::{text_of, values};
-use super::{flags, node_names};
+use super::{access_entries, flags, node_names};
 use crate::authenticator::CacheSettings;
 use crate::aws::{ConnectorSettings, Ec2Settings, StsSettings};
 use crate::diagnostic::{Diagnostic, Severity};
@@ -22,11 +22,10 @@ use crate::document::{self, Faults, Place};
 use crate::iam::Partition;
 use crate::kubernetes::ClusterAccess;
 use crate::live::Live;
-use crate::mapping::{AccessPolicyMode, PolicyReadiness, ScrubbedAccounts};
-use crate::policy::PolicySettings;
+use crate::mapping::{PolicyReadiness, ScrubbedAccounts};
 use crate::server::{Limits, Settings};
 use crate::sources::keys::KeySettings;
-use crate::sources::{FileText, FirstReading, ModeFrom, Reading, SourceSettings};
+use crate::sources::{FileText, FirstReading, Reading, SourceSettings};
 use crate::token::{ClusterId, TokenRules};
 
 /// `server.port` when nothing says another.
@@ -113,17 +112,18 @@ pub fn resolve(
         judge.error(partition_from, "server.partition", "bad-partition", what, cure);
     }
     let (modes, backend_mode) = modes(typed, &server, &mut judge);
+    let state_dir = path(&typed.state_dir, &server.state_dir, STATE_DIR);
     let sources = SourceSettings {
-        backend_modes: modes,
+        backend_modes: modes.iter().map(|(_, kind)| *kind).collect(),
         config_file: global.config.clone().or_else(|| file.map(|file| PathBuf::from(&*file.name))),
         backend_mode_file: text_of(&server.dynamic_backend_mode_path).map(PathBuf::from),
         dynamic_file: text_of(&server.dynamic_file_path).map(PathBuf::from),
         dynamic_user_id_strict: server.dynamic_file_user_id_strict.is_some_and(|given| given.value),
-        access_entry_file: None,
-        eks: None,
-        cluster_account: None,
-        authentication_mode: ModeFrom::default(),
-        policies: AccessPolicyMode::default(),
+        access_entry_file: access_entries::file(&server, &modes, &mut judge),
+        eks: access_entries::mirror(&server, &modes, env, state_dir, &mut judge),
+        cluster_account: server.entries.cluster_account.map(|given| given.value),
+        authentication_mode: access_entries::mode(&server, &modes, &mut judge),
+        policies: access_entries::policies(&server.entries).mode,
         policy_readiness: Live::fixed(PolicyReadiness::default()),
         cluster: cluster(typed, &server),
         reports: true,
@@ -194,6 +194,10 @@ fn partition_text<'a>(typed: &'a flags::Server, server: &'a ServerKeys) -> (From
     }
 }
 
+fn path(flag: &Option<PathBuf>, given: &Option<Given<String>>, default: &str) -> PathBuf {
+    flag.clone().or_else(|| text_of(given).map(PathBuf::from)).unwrap_or_else(|| Path::new(default).to_owned())
+}
+
 /// Everything whose faults do not depend on others.
 fn rest(
     typed: &flags::Server,
@@ -206,9 +210,6 @@ fn rest(
     let client_ca_file = text_of(&server.client_ca_file).map(PathBuf::from);
     let ip = address(typed, server, client_ca_file.is_some(), judge);
     let port = typed.port.or_else(|| server.port.map(|given| given.value)).unwrap_or(PORT);
-    let path = |flag: &Option<PathBuf>, given: &Option<Given<String>>, default: &str| {
-        flag.clone().or_else(|| text_of(given).map(PathBuf::from)).unwrap_or_else(|| Path::new(default).to_owned())
-    };
     let switch = |flag: Option<bool>, given: Option<Given<bool>>, default| {
         flag.or_else(|| given.map(|given| given.value)).unwrap_or(default)
     };
@@ -229,7 +230,7 @@ fn rest(
         sts,
         cache,
         sources,
-        policies: PolicySettings::default(),
+        policies: access_entries::policies(&server.entries),
         ec2,
         address: SocketAddr::new(ip, port),
         hostname: typed.hostname.clone().or_else(|| text_of(&server.hostname)).unwrap_or_else(|| HOSTNAME.to_owned()),

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use crate::aws::NodeName;
-use crate::mapping::RolePaths;
+use crate::mapping::{AccessPolicyMode, AuthenticationMode, RolePaths};
 use crate::server::{DecisionLog, DenyStatus};
+use crate::sources::{ModeFrom, Pins};
 
 pub(super) fn role_paths(text: &str) -> Result<RolePaths, String> {
     match text {
@@ -45,5 +46,31 @@ pub(super) fn node_name(text: &str) -> Result<NodeName, String> {
         "resourceName" => Ok(NodeName::ResourceName),
         "instanceId" => Ok(NodeName::InstanceId),
         _ => Err(format!("`{text}` is none of `privateDns`, `resourceName` and `instanceId`")),
+    }
+}
+
+pub(super) fn authentication_mode(text: &str) -> Result<ModeFrom, String> {
+    use AuthenticationMode::{Api, ApiAndConfigMap, ConfigMap};
+    if text == "mirror" {
+        return Ok(ModeFrom::Mirror);
+    }
+    let mut all = [ConfigMap, ApiAndConfigMap, Api].into_iter();
+    let mode = all.find(|mode| mode.as_str() == text).map(ModeFrom::Config);
+    mode.ok_or_else(|| format!("`{text}` is none of `CONFIG_MAP`, `API_AND_CONFIG_MAP`, `API` and `mirror`"))
+}
+
+pub(super) fn policy_mode(text: &str) -> Result<AccessPolicyMode, String> {
+    match text {
+        "rbac" => Ok(AccessPolicyMode::Rbac),
+        "off" => Ok(AccessPolicyMode::Off),
+        _ => Err(format!("`{text}` is neither `rbac` nor `off`")),
+    }
+}
+
+pub(super) fn pins(text: &str) -> Result<Pins, String> {
+    match text {
+        "iam" => Ok(Pins::Iam),
+        "none" => Ok(Pins::None),
+        _ => Err(format!("`{text}` is neither `iam` nor `none`")),
     }
 }

@@ -122,8 +122,8 @@ impl ModeFile {
 
     async fn parse(&self, bytes: Vec<u8>) -> Result<BackendModeFile, Vec<Diagnostic>> {
         let name = self.path.display().to_string();
-        let dynamic_file = self.ground.settings.dynamic_file.is_some();
-        let parsing = tokio::task::spawn_blocking(move || keys::parse_backend_mode_file(&name, &bytes, dynamic_file));
+        let needs = self.ground.settings.mode_needs();
+        let parsing = tokio::task::spawn_blocking(move || keys::parse_backend_mode_file(&name, &bytes, needs));
         parsing.await.unwrap_or_else(|ended| Err(vec![ended_early(&self.path, &ended)]))
     }
 

@@ -53,7 +53,7 @@ use crate::mapping::{
 use crate::telemetry::Metrics;
 use backend_mode::ModeFile;
 use fleet::{Fleet, Ground};
-use keys::KeySettings;
+use keys::{KeySettings, ModeNeeds};
 use mounted_file::{MountedFile, Outlets};
 use outlet::{Board, Outlet};
 
@@ -118,9 +118,6 @@ impl Default for ModeFrom {
 /// Why the sources do not start.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// Modes of `server.backendMode` that this version cannot run yet.
-    #[error("backend mode {0} is not available in this version; use MountedFile, EKSConfigMap, CRD or DynamicFile")]
-    NotAvailable(String),
     /// The config file's mapping, deny or reserved-prefix keys are bad.
     #[error("the config file has {} fault(s)", .0.len())]
     Faults(Vec<Diagnostic>),
@@ -180,14 +177,13 @@ pub struct Sources {
 /// Starts every source of `settings.backend_modes` and returns once those of files have been read.
 ///
 /// # Errors
-/// [`SourceError`]: a mode that does not exist yet, or bad keys of the config file. An input that cannot be read at
-/// start is no error: that source is not ready until it can.
+/// [`SourceError`]: bad keys of the config file. An input that cannot be read at start is no error: that source is not
+/// ready until it can.
 pub async fn start(
     settings: &SourceSettings,
     metrics: Arc<Metrics>,
     clock: Clock,
 ) -> Result<(Live<Chain>, Sources), SourceError> {
-    refuse_what_is_to_come(&settings.backend_modes)?;
     let (reload, reloads) = live(0);
     let board = Board::new();
     let mode = match settings.authentication_mode {
@@ -249,25 +245,6 @@ pub async fn start(
     Ok((chains, Sources { reload, state, cancel, _tasks: tasks }))
 }
 
-fn refuse_what_is_to_come(modes: &[SourceKind]) -> Result<(), SourceError> {
-    let to_come: Vec<&str> = modes.iter().filter(|kind| !is_available(**kind)).map(|kind| kind.as_str()).collect();
-    if to_come.is_empty() { Ok(()) } else { Err(SourceError::NotAvailable(to_come.join(", "))) }
-}
-
-/// Whether this version runs the source.
-#[must_use]
-pub const fn is_available(kind: SourceKind) -> bool {
-    match kind {
-        SourceKind::AccessEntry
-        | SourceKind::AccessEntryFile
-        | SourceKind::Crd
-        | SourceKind::DynamicFile
-        | SourceKind::EksAccessEntries
-        | SourceKind::EksConfigMap
-        | SourceKind::MountedFile => true,
-    }
-}
-
 impl SourceSettings {
     /// The file's mappings under default settings: what tests and the demo start with.
     #[must_use]
@@ -292,6 +269,20 @@ impl SourceSettings {
             unknown_keys: Severity::Warning,
             scrubbed: ScrubbedAccounts::default(),
             first_reading: FirstReading::default(),
+        }
+    }
+
+    /// Which sources the backend-mode file may name.
+    #[must_use]
+    pub fn mode_needs(&self) -> ModeNeeds {
+        ModeNeeds {
+            dynamic_file: self.dynamic_file.is_some(),
+            access_entry_file: self.access_entry_file.is_some(),
+            eks: self.eks.is_some(),
+            mode: match self.authentication_mode {
+                ModeFrom::Config(mode) => Some(mode),
+                ModeFrom::Mirror => None,
+            },
         }
     }
 

@@ -195,13 +195,13 @@ proptest! {
             let inner = format!("{{\"mapRoles\": [{quoted}], \"mapUsers\": [{{{quoted}: {quoted}}}]}}");
             prop_assert!(keys::parse_dynamic_file("f", inner.as_bytes(), strict, key_settings()).is_err());
         }
-        let _read = keys::parse_backend_mode_file("f", text.as_bytes(), true);
-        let _read = keys::parse_backend_mode_file("f", format!("{{\"backendMode\": {quoted}}}").as_bytes(), true);
+        let _read = keys::parse_backend_mode_file("f", text.as_bytes(), keys::ModeNeeds::ALL);
+        let _read = keys::parse_backend_mode_file("f", format!("{{\"backendMode\": {quoted}}}").as_bytes(), keys::ModeNeeds::ALL);
     }
 
     #[test]
     fn no_bytes_bring_a_parser_down(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
         let _read = keys::parse_dynamic_file("f", &bytes, true, key_settings());
-        let _read = keys::parse_backend_mode_file("f", &bytes, false);
+        let _read = keys::parse_backend_mode_file("f", &bytes, keys::ModeNeeds::ALL);
     }
 }

@@ -104,10 +104,10 @@ fn paths_may_be_files_folders_and_wrong() {
 
 #[test]
 fn a_start_that_would_be_refused_is_an_error() {
-    let text = "clusterID: prod.example.com\nserver:\n  backendMode: [MountedFile, CRD, AccessEntry]\n  dynamicBackendModePath: /m\n";
+    let text = "clusterID: prod.example.com\nserver:\n  backendMode: [MountedFile, CRD, AccessEntryFile]\n  dynamicBackendModePath: /m\n";
     let found = checked("c.yaml", text, &Options::default());
-    assert_eq!(codes(&found), [("not-available", Severity::Error, Some(3))]);
-    assert!(found[0].what.contains("AccessEntry"), "{}", found[0]);
+    assert_eq!(codes(&found), [("access-entry-file", Severity::Error, None)]);
+    assert!(found[0].what.contains("AccessEntryFile"), "{}", found[0]);
 }
 
 #[test]
@@ -219,8 +219,7 @@ proptest! {
         let report = judged("c.yaml", &text, &Options::default());
         let found = &report.faults;
         let refused = super::config::load("c.yaml", &text, &["--strict-config"]).is_err();
-        let only_here = found.iter().any(|fault| fault.code == "not-available" && fault.what.contains("will not start"));
-        prop_assert_eq!(check::failed(&report), refused || only_here, "{:?}", found);
+        prop_assert_eq!(check::failed(&report), refused, "{:?}", found);
     }
 }
 
@@ -232,6 +231,11 @@ fn line() -> impl Strategy<Value = String> {
         "  bogus: 1\n",
         "  backendMode: [CRD]\n",
         "  backendMode: [AccessEntry]\n",
+        "  backendMode: [EKSConfigMap, AccessEntryFile]\n",
+        "  accessEntryFile: /e.yaml\n",
+        "  authenticationMode: API\n",
+        "  authenticationMode: mirror\n",
+        "  eksAccessEntries: {clusterName: c}\n",
         "  backendMode: [Foo]\n",
         "  mapRoles: []\n",
         "  mapRoles:\n",

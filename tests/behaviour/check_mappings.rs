@@ -282,8 +282,10 @@ fn strict_user_ids_are_those_of_the_config_that_names_the_file_or_of_the_flag() 
 #[test]
 fn a_backend_mode_file_names_sources_that_can_run() {
     let modes = |text: &str| judged("m.json", &json!({"backendMode": text}).to_string(), &Options::default());
-    assert_eq!(modes("MountedFile EKSConfigMap CRD DynamicFile"), Checked::default());
-    for (text, code) in [("AccessEntry", "not-available"), ("Foo", "bad-backend-mode"), (" ", "no-backend-mode")] {
+    assert_eq!(modes("AccessEntryFile AccessEntry EKSConfigMap MountedFile CRD DynamicFile"), Checked::default());
+    for (text, code) in
+        [("EKSConfigMap AccessEntry", "entries-behind-aws-auth"), ("Foo", "bad-backend-mode"), (" ", "no-backend-mode")]
+    {
         let report = modes(text);
         assert_eq!(report.faults.iter().map(|fault| fault.code).collect::<Vec<_>>(), [code], "{text}");
         assert!(report.faults[0].at.is_some());

@@ -239,10 +239,8 @@ fn unknown_keys_warn_and_are_errors_when_one_asks_for_it() {
 
 #[test]
 fn keys_of_later_versions_are_refused_by_name() {
-    for key in ["accessEntryFile", "webIdentity", "eksAccessEntries", "accessPolicies", "cluster"] {
-        let faults = load("c.yaml", &format!("clusterID: c\nserver:\n  {key}: {{}}\n"), &[]).unwrap_err();
-        assert_eq!((faults[0].code, faults[0].key.as_str()), ("not-available", format!("server.{key}").as_str()));
-    }
+    let faults = load("c.yaml", "clusterID: c\nserver:\n  webIdentity: {}\n", &[]).unwrap_err();
+    assert_eq!((faults[0].code, faults[0].key.as_str()), ("not-available", "server.webIdentity"));
 }
 
 #[test]

@@ -36,6 +36,8 @@ fn shown(resolved: &Resolved) -> String {
             (&settings.decision_log, &sources.backend_modes, sources.partition, sources.role_paths, &sources.scrubbed),
             (&sources.dynamic_file, sources.dynamic_user_id_strict, &sources.cluster, &resolved.backend_mode),
             (&sources.backend_mode_file, sources.sso_roles, &resolved.connector, &settings.ec2, resolved.gates),
+            (&sources.access_entry_file, &sources.eks, sources.cluster_account, sources.authentication_mode),
+            (sources.policies, settings.policies),
         )
     )
 }

@@ -3,8 +3,8 @@
 use iam_bridge::clock::UnixSeconds;
 use iam_bridge::diagnostic::Diagnostic;
 use iam_bridge::iam::Partition;
-use iam_bridge::mapping::{Entry, MappingTable, SourceKind, TableSettings};
-use iam_bridge::sources::keys::{self, DynamicFile};
+use iam_bridge::mapping::{AuthenticationMode, Entry, MappingTable, SourceKind, TableSettings};
+use iam_bridge::sources::keys::{self, DynamicFile, ModeNeeds};
 
 use super::config::key_settings;
 use super::mapping::{ask, chain};
@@ -166,7 +166,11 @@ fn the_time_of_a_file_is_a_text_of_seconds() {
         let file = format!("{{\"lastUpdatedDateTime\": {text}, \"backendMode\": \"MountedFile\"}}");
         let updated = expected.map(UnixSeconds);
         assert_eq!(read(&file, false).unwrap().updated, updated, "{text}");
-        assert_eq!(keys::parse_backend_mode_file("f", file.as_bytes(), false).unwrap().updated, updated, "{text}");
+        assert_eq!(
+            keys::parse_backend_mode_file("f", file.as_bytes(), ModeNeeds::ALL).unwrap().updated,
+            updated,
+            "{text}"
+        );
     }
 }
 
@@ -191,10 +195,10 @@ fn a_strict_hit_is_final_and_the_last_of_two_wins() {
 
 #[test]
 fn a_backend_mode_file_names_sources_that_run_here() {
-    use SourceKind::{Crd, DynamicFile, EksConfigMap, MountedFile};
-    let read = |modes: &str, dynamic: bool| {
+    use SourceKind::{AccessEntry, AccessEntryFile, Crd, DynamicFile, EksAccessEntries, EksConfigMap, MountedFile};
+    let read = |modes: &str, needs: ModeNeeds| {
         let text = format!("{{\"Version\": \"1\", \"BACKENDMODE\": {modes}}}");
-        let read = keys::parse_backend_mode_file("m.json", text.as_bytes(), dynamic);
+        let read = keys::parse_backend_mode_file("m.json", text.as_bytes(), needs);
         read.map(|read| {
             (
                 read.modes,
@@ -218,15 +222,26 @@ fn a_backend_mode_file_names_sources_that_run_here() {
         ("\"CRD,MountedFile\"", Err("bad-backend-mode")),
         ("\"crd\"", Err("bad-backend-mode")),
         ("\"CRD Foo\"", Err("bad-backend-mode")),
-        ("\"AccessEntry\"", Err("not-available")),
+        (
+            "\"AccessEntryFile EKSAccessEntries AccessEntry\"",
+            Ok((vec![AccessEntryFile, EksAccessEntries, AccessEntry], told(&[]))),
+        ),
+        ("\"EKSConfigMap AccessEntry\"", Ok((vec![EksConfigMap, AccessEntry], told(&["entries-behind-aws-auth"])))),
+        ("\"AccessEntry EKSConfigMap\"", Ok((vec![AccessEntry, EksConfigMap], told(&[])))),
     ] {
-        assert_eq!(read(modes, true), expected, "{modes}");
+        assert_eq!(read(modes, ModeNeeds::ALL), expected, "{modes}");
     }
-    assert_eq!(read("\"DynamicFile\"", false), Err("no-dynamic-file"));
+    let none = ModeNeeds { dynamic_file: false, access_entry_file: false, eks: false, mode: None };
+    assert_eq!(read("\"DynamicFile\"", none), Err("no-dynamic-file"));
+    assert_eq!(read("\"AccessEntryFile\"", none), Err("no-access-entry-file"));
+    assert_eq!(read("\"EKSAccessEntries\"", none), Err("no-eks-access-entries"));
+    let under = |mode| ModeNeeds { mode: Some(mode), ..ModeNeeds::ALL };
+    assert_eq!(read("\"AccessEntry\"", under(AuthenticationMode::ConfigMap)), Err("authentication-mode"));
+    assert_eq!(read("\"EKSConfigMap\"", under(AuthenticationMode::Api)), Err("authentication-mode"));
     for text in
         ["", "{}", "null", "[]", "CRD", "{\"backendMode\": \"CRD\"} x", "{\"backendMode\": \"CRD\", \"Version\": 1}"]
     {
-        assert!(keys::parse_backend_mode_file("m.json", text.as_bytes(), true).is_err(), "{text}");
+        assert!(keys::parse_backend_mode_file("m.json", text.as_bytes(), ModeNeeds::ALL).is_err(), "{text}");
     }
 }
 

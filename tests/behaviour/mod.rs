@@ -21,6 +21,7 @@ mod cli;
 mod cli_live;
 mod cluster_access;
 mod config;
+mod config_access_entries;
 mod config_files;
 mod config_map;
 mod conformance;

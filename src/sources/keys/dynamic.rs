@@ -1,23 +1,20 @@
-//! The JSON files `dynamicfilepath` and `dynamicBackendModePath`: all of a file is good, or none of it is used.
+//! The JSON file `dynamicfilepath`: all of it is good, or none of it is used.
 //!
 //! Types are exact, names of members have no case, unknown ones are told and ignored. Source: aws-iam-authenticator
-//! 0.7.18, `pkg/mapper/dynamicfile` and `pkg/server`.
+//! 0.7.18, `pkg/mapper/dynamicfile`.
 
 use std::sync::Arc;
 
 use super::entries::{self, MAX_ENTRIES, Reading};
 use super::members::MemberRules;
-use super::modes::{ModeName, parse_mode};
 use super::typing::Typing;
 use super::{KeySettings, report_unknown};
 use crate::clock::UnixSeconds;
 use crate::diagnostic::{Diagnostic, Position, Severity};
 use crate::document::{self, Document, Faults, Format, Items, Node, Place, Value, known};
-use crate::mapping::{ArnReading, Entry, EntryList, EntryRules, MappedAccount, Origin, SourceKind};
-use crate::sources::is_available;
+use crate::mapping::{ArnReading, Entry, EntryList, EntryRules, MappedAccount, Origin};
 
 const FILE_KEYS: &[&str] = &["Version", "LastUpdatedDateTime", "ClusterId", "mapRoles", "mapUsers", "mapAccounts"];
-const MODE_KEYS: &[&str] = &["Version", "LastUpdatedDateTime", "backendMode"];
 
 /// A dynamic file, read: all of it is good.
 #[derive(Clone, Debug)]
@@ -28,17 +25,6 @@ pub struct DynamicFile {
     pub users: Vec<Entry>,
     /// `mapAccounts`
     pub accounts: Vec<MappedAccount>,
-    /// `LastUpdatedDateTime`; absent when not given or not a number.
-    pub updated: Option<UnixSeconds>,
-    /// What is good and probably not meant.
-    pub warnings: Vec<Diagnostic>,
-}
-
-/// A backend-mode file, read.
-#[derive(Clone, Debug)]
-pub struct BackendModeFile {
-    /// `backendMode`, each kind once.
-    pub modes: Vec<SourceKind>,
     /// `LastUpdatedDateTime`; absent when not given or not a number.
     pub updated: Option<UnixSeconds>,
     /// What is good and probably not meant.
@@ -88,40 +74,8 @@ pub fn parse_dynamic_file(
     Ok(DynamicFile { roles, users, accounts, updated, warnings })
 }
 
-/// Reads a backend-mode file. `dynamic_file` tells whether `dynamicfilepath` is set.
-///
-/// # Errors
-/// Every fault; one is enough to refuse the whole file.
-pub fn parse_backend_mode_file(
-    file: &str,
-    bytes: &[u8],
-    dynamic_file: bool,
-) -> Result<BackendModeFile, Vec<Diagnostic>> {
-    let text = document::utf8(file, bytes).map_err(|fault| vec![fault])?;
-    let document = object(file, text)?;
-    let mut faults = Faults::new(file.into());
-    let (mut modes, mut updated) = (None, None);
-    for (key, node, place) in members(&document, MODE_KEYS, &mut faults) {
-        let place = Place::Key(&Place::Root, place);
-        match key {
-            "backendMode" => modes = Some(kinds(node, dynamic_file, &place, &mut faults)),
-            "LastUpdatedDateTime" => updated = instant(node, &place, &mut faults),
-            _ => {
-                Typing::Json.text(node, &place, &mut faults);
-            }
-        }
-    }
-    if modes.is_none() {
-        let what = "the file names no sources".to_owned();
-        let cure = "write `\"backendMode\": \"MountedFile EKSConfigMap\"`";
-        faults.error(document.root().at(), &Place::Root, "no-backend-mode", what, cure);
-    }
-    let warnings = judged(faults)?;
-    Ok(BackendModeFile { modes: modes.unwrap_or_default(), updated, warnings })
-}
-
 /// Reads one JSON object; null stands for an empty one, as in the reference, and a file of nothing for none.
-fn object<'t>(file: &str, text: &'t str) -> Result<Document<'t>, Vec<Diagnostic>> {
+pub(super) fn object<'t>(file: &str, text: &'t str) -> Result<Document<'t>, Vec<Diagnostic>> {
     let fault = |code, at, what: String, cure| {
         Err(vec![Diagnostic::keyless(Severity::Error, code, Some(file.into()), Some(at), what, cure)])
     };
@@ -138,7 +92,7 @@ fn object<'t>(file: &str, text: &'t str) -> Result<Document<'t>, Vec<Diagnostic>
 }
 
 /// The members that are known, each by its own name and as written; the others are told.
-fn members<'d>(
+pub(super) fn members<'d>(
     document: &'d Document<'d>,
     keys: &'static [&'static str],
     faults: &mut Faults,
@@ -191,7 +145,7 @@ fn accounts(node: Node<'_>, file: &Arc<str>, place: &Place<'_>, faults: &mut Fau
 }
 
 /// Seconds since 1970, as a text. What is no number is told, and no more.
-fn instant(node: Node<'_>, place: &Place<'_>, faults: &mut Faults) -> Option<UnixSeconds> {
+pub(super) fn instant(node: Node<'_>, place: &Place<'_>, faults: &mut Faults) -> Option<UnixSeconds> {
     let text = Typing::Json.text(node, place, faults).filter(|_| !node.is_null())?;
     let seconds = text.parse().ok().map(UnixSeconds);
     if seconds.is_none() {
@@ -201,44 +155,7 @@ fn instant(node: Node<'_>, place: &Place<'_>, faults: &mut Faults) -> Option<Uni
     seconds
 }
 
-/// The sources a list of names stands for, each once.
-fn kinds(node: Node<'_>, dynamic_file: bool, place: &Place<'_>, faults: &mut Faults) -> Vec<SourceKind> {
-    let mut kinds = Vec::new();
-    let Some(text) = Typing::Json.text(node, place, faults) else { return kinds };
-    if text.trim_ascii().is_empty() {
-        let what = "the list of sources is empty".to_owned();
-        faults.error(node.at(), place, "no-backend-mode", what, "name at least one source");
-    }
-    for name in text.split_ascii_whitespace() {
-        let ModeName { kind, deprecated } = match parse_mode(name) {
-            Ok(mode) => mode,
-            Err(error) => {
-                let cure = "the sources are MountedFile, EKSConfigMap, CRD and DynamicFile; case counts";
-                faults.error(node.at(), place, "bad-backend-mode", error.to_string(), cure);
-                continue;
-            }
-        };
-        if deprecated {
-            let what = format!("`{name}` is the old name of {kind}");
-            faults.warning(node.at(), place, "deprecated-backend-mode", what, &format!("write `{kind}`"));
-        }
-        if !is_available(kind) {
-            let what = format!("backend mode {kind} is not available in this version");
-            faults.error(node.at(), place, "not-available", what, "remove it");
-        } else if kind == SourceKind::DynamicFile && !dynamic_file {
-            let what = "DynamicFile is named, and the server has no server.dynamicfilepath".to_owned();
-            faults.error(node.at(), place, "no-dynamic-file", what, "set server.dynamicfilepath, or remove it");
-        } else if kinds.contains(&kind) {
-            let what = format!("{kind} stands twice; the first counts");
-            faults.warning(node.at(), place, "backend-mode-twice", what, "remove one");
-        } else {
-            kinds.push(kind);
-        }
-    }
-    kinds
-}
-
 /// The warnings of a file without errors.
-fn judged(faults: Faults) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
+pub(super) fn judged(faults: Faults) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
     if faults.any_error() { Err(faults.into_list()) } else { Ok(faults.into_list()) }
 }

@@ -12,6 +12,7 @@ mod accounts;
 mod append;
 mod aws_auth;
 mod aws_auth_text;
+mod backend_mode;
 mod deny;
 mod dynamic;
 mod entries;
@@ -32,12 +33,13 @@ pub use aws_auth::{AwsAuth, AwsAuthPart, parse_aws_auth};
 pub use aws_auth_text::{
     AWS_AUTH_KEYS, AwsAuthText, AwsAuthValue, Within, aws_auth_of_data, aws_auth_of_document, aws_auth_of_node,
 };
+pub use backend_mode::{BackendModeFile, ModeNeeds, parse_backend_mode_file};
 pub use deny::parse_deny;
-pub use dynamic::{BackendModeFile, DynamicFile, parse_backend_mode_file, parse_dynamic_file};
+pub use dynamic::{DynamicFile, parse_dynamic_file};
 pub use entries::{key_of, parse_entries};
 pub use iam_identity_mapping::parse_iam_identity_mapping;
 pub use members::entry_text;
-pub use modes::{ModeName, UnknownMode, parse_mode};
+pub use modes::{ModeName, UnknownMode, mode_names, parse_mode, stands_behind_aws_auth};
 pub use pins::{Pinnable, Pins, Unwritable};
 pub use reserved::{ReservedEntry, parse_reserved, reserved_entries};
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::modes::mode_names;
 use super::typing::Typing;
 use super::{map_list, report_unknown};
 use crate::diagnostic::{Position, Severity};
@@ -31,13 +32,7 @@ pub fn parse_reserved(node: Option<Node<'_>>, unknown: Severity, faults: &mut Fa
         // Names are compared exactly; deprecated ones are not translated, as in the reference.
         let Some(kind) = SourceKind::ALL.into_iter().find(|kind| kind.as_str() == entry.backend_mode) else {
             let what = format!("`{}` is no source, so these prefixes reserve nothing", entry.backend_mode);
-            faults.warning(
-                entry.at,
-                &here,
-                "unknown-backend-mode",
-                what,
-                "name MountedFile, EKSConfigMap, CRD or DynamicFile",
-            );
+            faults.warning(entry.at, &here, "unknown-backend-mode", what, &format!("the sources are {}", mode_names()));
             continue;
         };
         let prefixes: Vec<String> = entry.prefixes.into_iter().filter(|prefix| !prefix.is_empty()).collect();
