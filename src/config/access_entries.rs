@@ -18,14 +18,8 @@ use crate::policy::PolicySettings;
 use crate::sources::keys::stands_behind_aws_auth;
 use crate::sources::{EksMirror, ModeFrom};
 
-/// `eksAccessEntries.interval` when nothing says another.
-const INTERVAL: Duration = Duration::from_secs(15);
-/// The shortest and the longest.
+/// The shortest and the longest `eksAccessEntries.interval`.
 const INTERVALS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60 * 60));
-/// `eksAccessEntries.qps` when nothing says another.
-const QPS: u32 = 5;
-/// `eksAccessEntries.maxStale` when nothing says another.
-const MAX_STALE: Duration = Duration::from_secs(24 * 60 * 60);
 /// Longest name of an EKS cluster.
 const CLUSTER_NAME: usize = 100;
 /// Longest name of a region.
@@ -85,18 +79,17 @@ pub(super) fn mirror(
         }
     }
     judge_texts(keys, judge);
+    let defaults = EksMirror::new(&name?, &region?, state_dir);
     Some(EksMirror {
-        cluster_name: name?,
-        region: region?,
         role_arn: text_of(&keys.role_arn),
         external_id: text_of(&keys.external_id),
-        interval: keys.interval.map_or(INTERVAL, |given| given.value),
-        qps: keys.qps.map_or(QPS, |given| given.value),
+        interval: keys.interval.map_or(defaults.interval, |given| given.value),
+        qps: keys.qps.map_or(defaults.qps, |given| given.value),
         endpoint: text_of(&keys.endpoint),
-        pin: keys.pin.map(|given| given.value).unwrap_or_default(),
-        max_stale: keys.max_stale.map_or(MAX_STALE, |given| given.value),
-        state_dir,
+        pin: keys.pin.map_or(defaults.pin, |given| given.value),
+        max_stale: keys.max_stale.map_or(defaults.max_stale, |given| given.value),
         surroundings: surroundings(env),
+        ..defaults
     })
 }
 
