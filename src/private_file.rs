@@ -130,6 +130,19 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
     platform::put(file, path).map_err(Fault::Io)
 }
 
+/// Writes a private file whole that is not there yet; whatever has its name stays.
+///
+/// # Errors
+/// [`Fault::Io`], of kind `AlreadyExists` if something has its name.
+pub fn create(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    let (prefix, suffix) = UNFINISHED;
+    let file = tempfile::Builder::new().prefix(prefix).suffix(suffix).tempfile_in(directory);
+    let mut file = file.map_err(Fault::Io)?;
+    file.write_all(bytes).map_err(Fault::Io)?;
+    file.persist_noclobber(path).map(drop).map_err(|failed| Fault::Io(failed.error))
+}
+
 /// Opens a private file to read and write, and makes an empty one if there is none: for locks.
 ///
 /// # Errors

@@ -88,4 +88,8 @@ pub struct Init {
     /// Make a client certificate for the API server too, and put it into the kubeconfig
     #[arg(long)]
     pub client_cert: bool,
+
+    /// Write an access entry too that makes this role or user an administrator of the cluster: the way back in
+    #[arg(long, value_name = "ARN")]
+    pub bootstrap_admin: Option<String>,
 }
