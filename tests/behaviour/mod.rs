@@ -70,6 +70,8 @@ mod messages;
 mod object_server;
 mod packaging;
 mod policy;
+mod policy_keeping;
+mod policy_stage;
 mod secrets;
 mod server;
 mod shipped_rights;

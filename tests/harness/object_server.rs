@@ -8,6 +8,8 @@
 //! ```
 
 mod answers;
+mod apply;
+mod selector;
 mod store;
 mod watches;
 
@@ -39,6 +41,14 @@ pub(crate) const IDENTITY_MAPPINGS: &str = "/apis/iamauthenticator.k8s.aws/v1alp
 pub(crate) const ACCESS_ENTRIES: &str = "/apis/iam-bridge.dev/v1alpha1/accessentries";
 /// The Leases of `kube-system`.
 pub(crate) const LEASES: &str = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases";
+/// The Namespaces.
+pub(crate) const NAMESPACES: &str = "/api/v1/namespaces";
+/// The RoleBindings of all namespaces.
+pub(crate) const ROLE_BINDINGS: &str = "/apis/rbac.authorization.k8s.io/v1/rolebindings";
+/// The ClusterRoles.
+pub(crate) const CLUSTER_ROLES: &str = "/apis/rbac.authorization.k8s.io/v1/clusterroles";
+/// The ClusterRoleBindings.
+pub(crate) const CLUSTER_ROLE_BINDINGS: &str = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
 /// The Events on objects of `kube-system`.
 pub(crate) const EVENTS: &str = "/apis/events.k8s.io/v1/namespaces/kube-system/events";
 /// The Events on objects of the whole cluster.
@@ -56,6 +66,8 @@ pub(crate) struct Manners {
     pub(crate) refuse: Option<u16>,
     /// This status to every request that writes.
     pub(crate) refuse_writes: Option<u16>,
+    /// This status to every request whose path holds this text; running watches go on.
+    pub(crate) refuse_path: Option<(&'static str, u16)>,
     /// A list is cut into pages of at most half of it; all but the first are answered with 500.
     pub(crate) list_half: bool,
     /// Pages hold no more than this, whatever is asked.
@@ -79,6 +91,8 @@ pub(crate) struct Asked {
     pub(crate) query: String,
     /// Tells the kinds of patches apart.
     pub(crate) content_type: String,
+    /// Tells whether metadata alone are asked for.
+    pub(crate) accept: String,
     /// What was sent along; `null` when nothing was.
     pub(crate) body: Value,
 }

@@ -11,31 +11,41 @@ use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use super::store::{Refusal, merge};
+use super::apply::apply;
+use super::selector::Selector;
+use super::store::{Refusal, key_of, merge};
 use super::watches::{Wish, follow};
-use super::{Asked, Desk, Manners};
+use super::{Asked, Desk, Manners, ROLE_BINDINGS};
 
 type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
 /// Where the schemas of groups are.
 const OPENAPI: &str = "/openapi/v3/apis/";
 
+/// Where RoleBindings are written.
+const RBAC_NAMESPACES: &str = "/apis/rbac.authorization.k8s.io/v1/namespaces/";
+
 /// Answers a request, after it was written down.
 pub(super) async fn answer(desk: Arc<Desk>, request: Request<Incoming>) -> Answer {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-    let header = parts.headers.get("content-type");
+    let header = |name: &str| {
+        let value = parts.headers.get(name).and_then(|value| value.to_str().ok());
+        value.unwrap_or_default().to_owned()
+    };
     let asked = Asked {
         method: parts.method,
         path: parts.uri.path().to_owned(),
         query: parts.uri.query().unwrap_or_default().to_owned(),
-        content_type: header.and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned(),
+        content_type: header("content-type"),
+        accept: header("accept"),
         body: serde_json::from_slice(&body).unwrap_or_default(),
     };
     desk.asked.send_modify(|all| all.push(asked.clone()));
     let mut manners = desk.manners.subscribe();
     let manners = manners.wait_for(|manners| !manners.hang).await.unwrap().clone();
-    if let Some(code) = manners.refuse.or_else(|| manners.refuse_writes.filter(|_| asked.writes())) {
+    let refused = manners.refuse_path.filter(|(path, _)| asked.path.contains(path)).map(|(_, code)| code);
+    if let Some(code) = refused.or(manners.refuse).or_else(|| manners.refuse_writes.filter(|_| asked.writes())) {
         return failure(code, "refused by the manners of the test");
     }
     let answer = match asked.path.as_str() {
@@ -51,7 +61,10 @@ pub(super) async fn answer(desk: Arc<Desk>, request: Request<Incoming>) -> Answe
 }
 
 fn on_objects(desk: &Arc<Desk>, asked: &Asked, manners: &Manners) -> Answer {
-    let Some((collection, name, part)) = place(desk, &asked.path) else {
+    let bindings = asked.path.strip_prefix(RBAC_NAMESPACES).and_then(|rest| rest.split_once("/rolebindings/"));
+    let key = bindings.map(|(namespace, name)| format!("{namespace}/{name}"));
+    let place = key.as_deref().map(|key| (ROLE_BINDINGS, Some(key), None)).or_else(|| place(desk, &asked.path));
+    let Some((collection, name, part)) = place else {
         return failure(404, "the server could not find the requested resource");
     };
     let mut store = desk.store();
@@ -68,6 +81,11 @@ fn on_objects(desk: &Arc<Desk>, asked: &Asked, manners: &Manners) -> Answer {
             return created.map_or_else(refusal, |object| response(201, &object));
         }
         (&Method::PUT, Some(name), None) => store.change(collection, name, |object| *object = asked.body.clone()),
+        (&Method::PATCH, Some(name), None) if collection == ROLE_BINDINGS => {
+            let force = parameter(&asked.query, "force").as_deref() == Some("true");
+            let manager = parameter(&asked.query, "fieldManager").unwrap_or_default();
+            apply(&mut store, name, &asked.body, &manager, force)
+        }
         (&Method::PATCH, Some(name), None) => match store.change(collection, name, |object| merge(object, &asked.body))
         {
             // Server-side apply makes what is not there.
@@ -86,7 +104,7 @@ fn on_objects(desk: &Arc<Desk>, asked: &Asked, manners: &Manners) -> Answer {
                 merge(object, &json!({"status": asked.body["status"]}));
             }
         }),
-        (&Method::DELETE, Some(name), None) => store.delete(collection, name).ok_or(Refusal::NotFound),
+        (&Method::DELETE, Some(name), None) => store.delete_if(collection, name, &asked.body["preconditions"]),
         _ => return failure(405, "the server does not allow this method on the requested resource"),
     };
     outcome.map_or_else(refusal, |object| response(200, &object))
@@ -95,15 +113,16 @@ fn on_objects(desk: &Arc<Desk>, asked: &Asked, manners: &Manners) -> Answer {
 /// A list or a watch.
 fn many(desk: &Arc<Desk>, asked: &Asked, collection: &str, manners: &Manners) -> Answer {
     let of_query = |key: &str| parameter(&asked.query, key);
-    let only = of_query("fieldSelector").and_then(|selector| Some(selector.strip_prefix("metadata.name=")?.to_owned()));
+    let (fields, labels) = (of_query("fieldSelector"), of_query("labelSelector"));
+    let selector = Selector::new(fields.as_deref(), labels.as_deref(), &asked.accept);
     let version = of_query("resourceVersion").filter(|version| !version.is_empty() && version != "0");
     if of_query("watch").as_deref() == Some("true") {
         let wish = Wish {
             collection: collection.to_owned(),
-            only,
+            types: if selector.metadata_only { partial("PartialObjectMetadata") } else { types_of(collection) },
+            selector,
             since: version.map(|version| version.parse().unwrap()),
             bookmarks: of_query("allowWatchBookmarks").as_deref() == Some("true"),
-            types: types_of(collection),
         };
         return Response::builder()
             .header("content-type", "application/json")
@@ -125,14 +144,16 @@ fn many(desk: &Arc<Desk>, asked: &Asked, collection: &str, manners: &Manners) ->
     if manners.list_half {
         limit = limit.min(store.objects(collection).len().div_ceil(2).max(1));
     }
-    let (items, more) = store.page(collection, only.as_deref(), &after, limit);
+    let (items, more) = store.page(collection, &selector, &after, limit);
     let mut metadata = json!({"resourceVersion": at});
     if let Some(last) = items.last().filter(|_| more) {
-        metadata["continue"] = Value::from(format!("{at}/{}", last["metadata"]["name"].as_str().unwrap()));
+        metadata["continue"] = Value::from(format!("{at}/{}", key_of(collection, last)));
     }
     let types = types_of(collection);
     let kind = format!("{}List", types["kind"].as_str().unwrap());
-    let items: Vec<&Value> = items.iter().map(|object| &**object).collect();
+    let types = if selector.metadata_only { partial("PartialObjectMetadataList") } else { types };
+    let kind = if selector.metadata_only { "PartialObjectMetadataList".to_owned() } else { kind };
+    let items: Vec<Value> = items.iter().map(|object| selector.shown(object)).collect();
     response(200, &json!({"apiVersion": types["apiVersion"], "kind": kind, "metadata": metadata, "items": items}))
 }
 
@@ -150,6 +171,10 @@ fn place<'p>(desk: &Desk, path: &'p str) -> Option<(&'p str, Option<&'p str>, Op
     store.has(collection).then_some((collection, Some(name), Some(last)))
 }
 
+fn partial(kind: &str) -> Value {
+    json!({"apiVersion": "meta.k8s.io/v1", "kind": kind})
+}
+
 fn types_of(collection: &str) -> Value {
     let mut parts = collection.split('/').skip(1);
     let version = match (parts.next(), parts.next(), parts.next()) {
@@ -162,6 +187,10 @@ fn types_of(collection: &str) -> Value {
         Some("events") => "Event",
         Some("iamidentitymappings") => "IAMIdentityMapping",
         Some("leases") => "Lease",
+        Some("namespaces") => "Namespace",
+        Some("rolebindings") => "RoleBinding",
+        Some("clusterroles") => "ClusterRole",
+        Some("clusterrolebindings") => "ClusterRoleBinding",
         _ => "Unknown",
     };
     json!({"apiVersion": version, "kind": kind})
@@ -181,7 +210,13 @@ fn refusal(refusal: Refusal) -> Answer {
             "the object has been modified; please apply your changes to the latest version",
         ),
         Refusal::Exists => failure_with(409, "AlreadyExists", "the object already exists"),
+        Refusal::Invalid => failure(422, "cannot change roleRef"),
         Refusal::NotFound => failure(404, "the object is not found"),
+        Refusal::Terminating => {
+            let mut status = status(403, "unable to create new content in a namespace that is being terminated");
+            status["details"] = json!({"causes": [{"reason": "NamespaceTerminating", "message": "it ends"}]});
+            response(403, &status)
+        }
     }
 }
 

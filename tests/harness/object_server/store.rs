@@ -6,6 +6,9 @@ use std::sync::Arc;
 use iam_bridge::clock::Clock;
 use serde_json::{Map, Value, json};
 
+use super::ROLE_BINDINGS;
+use super::selector::Selector;
+
 /// All of it. Versions count up from 1 over all collections.
 #[derive(Default)]
 pub(super) struct Store {
@@ -25,6 +28,8 @@ pub(super) struct Change {
     /// `ADDED`, `MODIFIED`, `DELETED` or `BOOKMARK`.
     pub(super) kind: &'static str,
     pub(super) object: Arc<Value>,
+    /// What it was before, if it was there.
+    pub(super) before: Option<Arc<Value>>,
 }
 
 /// Why a write is not done.
@@ -32,7 +37,9 @@ pub(super) struct Change {
 pub(super) enum Refusal {
     Conflict,
     Exists,
+    Invalid,
     NotFound,
+    Terminating,
 }
 
 impl Store {
@@ -60,13 +67,13 @@ impl Store {
     pub(super) fn page(
         &self,
         collection: &str,
-        only: Option<&str>,
+        selector: &Selector,
         after: &str,
         limit: usize,
     ) -> (Vec<Arc<Value>>, bool) {
         let objects = self.collections.get(collection).into_iter().flatten();
         let mut rest = objects
-            .filter(|(name, _)| name.as_str() > after && only.is_none_or(|only| only == name.as_str()))
+            .filter(|(name, object)| name.as_str() > after && selector.wants(object))
             .map(|(_, object)| Arc::clone(object));
         let page = rest.by_ref().take(limit).collect();
         (page, rest.next().is_some())
@@ -74,7 +81,7 @@ impl Store {
 
     /// Creates or replaces.
     pub(super) fn put(&mut self, collection: &str, mut object: Value) -> Value {
-        let name = name_of(&object);
+        let name = key_of(collection, &object);
         let old = self.object(collection, &name);
         if let (Some(kept), Some(new)) = (old.as_ref().map(|old| &old["metadata"]), object["metadata"].as_object_mut())
         {
@@ -92,7 +99,7 @@ impl Store {
             let name = format!("{}{}", object["metadata"]["generateName"].as_str().unwrap(), self.newest);
             object["metadata"]["name"] = Value::from(name);
         }
-        match self.object(collection, &name_of(&object)) {
+        match self.object(collection, &key_of(collection, &object)) {
             Some(_) => Err(Refusal::Exists),
             None => Ok(self.keep(collection, "ADDED", object)),
         }
@@ -121,6 +128,16 @@ impl Store {
         if new == *old { Ok(new) } else { Ok(self.keep(collection, "MODIFIED", new)) }
     }
 
+    /// As `DELETE` does with preconditions.
+    pub(super) fn delete_if(&mut self, collection: &str, name: &str, preconditions: &Value) -> Result<Value, Refusal> {
+        let there = self.object(collection, name).ok_or(Refusal::NotFound)?;
+        let holds = |key: &str| preconditions[key].is_null() || preconditions[key] == there["metadata"][key];
+        if !holds("uid") || !holds("resourceVersion") {
+            return Err(Refusal::Conflict);
+        }
+        self.delete(collection, name).ok_or(Refusal::NotFound)
+    }
+
     pub(super) fn delete(&mut self, collection: &str, name: &str) -> Option<Value> {
         let mut object = Value::clone(&*self.collections.get_mut(collection)?.remove(name)?);
         object["metadata"]["resourceVersion"] = Value::from((self.newest + 1).to_string());
@@ -139,6 +156,7 @@ impl Store {
             collection: Some(collection.to_owned()),
             kind,
             object: Arc::new(object),
+            before: None,
         });
     }
 
@@ -149,6 +167,7 @@ impl Store {
             collection: None,
             kind: "BOOKMARK",
             object: Arc::new(json!({"metadata": {"resourceVersion": self.newest.to_string()}})),
+            before: None,
         });
     }
 
@@ -178,8 +197,9 @@ impl Store {
             Value::from(jiff::Timestamp::from_second(seconds).unwrap().to_string())
         });
         let kept = Arc::new(object.clone());
-        self.collections.entry(collection.to_owned()).or_default().insert(name_of(&object), Arc::clone(&kept));
-        self.changes.push(Change { version, collection: Some(collection.to_owned()), kind, object: kept });
+        let all = self.collections.entry(collection.to_owned()).or_default();
+        let before = all.insert(key_of(collection, &object), Arc::clone(&kept));
+        self.changes.push(Change { version, collection: Some(collection.to_owned()), kind, object: kept, before });
         object
     }
 }
@@ -202,6 +222,11 @@ pub(super) fn merge(target: &mut Value, patch: &Value) {
     }
 }
 
-fn name_of(object: &Value) -> String {
-    object["metadata"]["name"].as_str().expect("an object has a name").to_owned()
+/// The name, behind the namespace where a collection holds objects of all of them.
+pub(super) fn key_of(collection: &str, object: &Value) -> String {
+    let name = object["metadata"]["name"].as_str().expect("an object has a name");
+    match object["metadata"]["namespace"].as_str() {
+        Some(namespace) if collection == ROLE_BINDINGS => format!("{namespace}/{name}"),
+        _ => name.to_owned(),
+    }
 }

@@ -11,13 +11,13 @@ use hyper::body::Frame;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+use super::selector::Selector;
 use super::{Desk, Manners};
 
 /// What a watch asks for.
 pub(super) struct Wish {
     pub(super) collection: String,
-    /// Of a field selector.
-    pub(super) only: Option<String>,
+    pub(super) selector: Selector,
     /// From where; `None` for all objects there are, and a bookmark behind them.
     pub(super) since: Option<u64>,
     pub(super) bookmarks: bool,
@@ -40,8 +40,8 @@ pub(super) fn follow(desk: Arc<Desk>, wish: Wish) -> impl Stream<Item = Result<F
     let mut lines = VecDeque::new();
     let at = wish.since.unwrap_or_else(|| {
         let store = desk.store();
-        let (objects, _) = store.page(&wish.collection, wish.only.as_deref(), "", usize::MAX);
-        lines.extend(objects.iter().map(|object| json!({"type": "ADDED", "object": **object})));
+        let (objects, _) = store.page(&wish.collection, &wish.selector, "", usize::MAX);
+        lines.extend(objects.iter().map(|object| json!({"type": "ADDED", "object": wish.selector.shown(object)})));
         let annotations = json!({"k8s.io/initial-events-end": "true"});
         let metadata = json!({"resourceVersion": store.newest().to_string(), "annotations": annotations});
         lines.push_back(json!({"type": "BOOKMARK", "object": with_types(json!({"metadata": metadata}), &wish.types)}));
@@ -83,15 +83,22 @@ impl Watch {
             }
             for change in changes {
                 self.at = change.version;
-                let is_bookmark = change.kind == "BOOKMARK";
-                let wanted = if is_bookmark {
-                    self.wish.bookmarks && !manners.no_bookmarks
-                } else {
-                    self.wish.only.as_ref().is_none_or(|name| change.object["metadata"]["name"] == name.as_str())
+                if change.kind == "BOOKMARK" {
+                    let object = with_types(Value::clone(&change.object), &self.wish.types);
+                    let wanted = self.wish.bookmarks && !manners.no_bookmarks;
+                    self.lines.extend(wanted.then(|| json!({"type": change.kind, "object": object})));
+                    continue;
+                }
+                // What comes to match, or ceases to, is told as what comes and goes.
+                let selector = &self.wish.selector;
+                let was = change.before.as_deref().map(|before| selector.wants(before));
+                let kind = match (was, selector.wants(&change.object)) {
+                    (Some(false), true) => "ADDED",
+                    (Some(true), false) => "DELETED",
+                    (_, true) => change.kind,
+                    (_, false) => continue,
                 };
-                let object = Value::clone(&change.object);
-                let object = if is_bookmark { with_types(object, &self.wish.types) } else { object };
-                self.lines.extend(wanted.then(|| json!({"type": change.kind, "object": object})));
+                self.lines.push_back(json!({"type": kind, "object": selector.shown(&change.object)}));
             }
             self.over = manners.close_watches;
             if self.lines.is_empty() && !self.over {
