@@ -40,6 +40,7 @@ mod documentation;
 mod dynamic_file;
 mod dynamic_formats;
 mod ec2;
+mod eks_access_entries;
 mod entries_pin;
 mod entries_render;
 mod exec_entry;

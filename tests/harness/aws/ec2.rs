@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -21,6 +20,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::ACCOUNT;
+use super::bucket::Bucket;
 use super::services::serve;
 
 /// Values that EC2 takes of one filter.
@@ -99,13 +99,6 @@ struct Facts {
     bucket: Option<Bucket>,
 }
 
-/// So many calls at once, and as many more each second.
-struct Bucket {
-    most: f64,
-    left: f64,
-    since: Instant,
-}
-
 enum Reply {
     Hang,
     Now(u16, String),
@@ -166,8 +159,7 @@ impl Ec2 {
 
     /// So many calls a second, and at once; more are answered with `RequestLimitExceeded`.
     pub(crate) fn limit(&self, calls: u32) {
-        let most = f64::from(calls);
-        self.edit(|facts| facts.bucket = Some(Bucket { most, left: most, since: Instant::now() }));
+        self.edit(|facts| facts.bucket = Some(Bucket::new(calls, calls)));
     }
 
     /// Only this principal may describe instances.
@@ -271,19 +263,6 @@ impl State {
             let set = format!("<reservationSet>{items}</reservationSet>");
             Reply::Now(200, format!("{head}{set}{next}</DescribeInstancesResponse>"))
         })
-    }
-}
-
-impl Bucket {
-    fn take(&mut self) -> bool {
-        let now = Instant::now();
-        self.left = self.most.min(self.left + now.duration_since(self.since).as_secs_f64() * self.most);
-        self.since = now;
-        let has_one = self.left >= 1.0;
-        if has_one {
-            self.left -= 1.0;
-        }
-        has_one
     }
 }
 

@@ -118,7 +118,7 @@ fn allowed(state: &State, parts: &Parts, body: &[u8], action: &str, resource: &s
 }
 
 /// EKS has its own codes for what STS calls otherwise.
-fn unsigned(refusal: Refusal) -> Reply {
+pub(super) fn unsigned(refusal: Refusal) -> Reply {
     let (status, code) = match refusal {
         Refusal::ExpiredToken => (403, "ExpiredTokenException"),
         Refusal::InvalidClientTokenId => (403, "UnrecognizedClientException"),

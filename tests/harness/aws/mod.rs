@@ -11,8 +11,10 @@
 //! [`Aws::write`] and the `logins`. What AWS refuses is said by `deny_role`, `require_mfa`, `disable_region` …; what
 //! it was asked by [`Aws::calls`].
 
+mod bucket;
 pub(crate) mod ec2;
 mod eks;
+pub(crate) mod eks_entries;
 pub(crate) mod iam;
 mod judge;
 mod logins;
