@@ -124,6 +124,12 @@ impl EksEntriesError {
         matches!(self, Self::NoEntry | Self::Refused { .. } | Self::Malformed(_))
     }
 
+    /// Whether it may be the fault of what was asked for, if other calls go well.
+    #[must_use]
+    pub const fn may_be_of_entry(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::TimedOut | Self::Connection(_))
+    }
+
     pub(super) fn of<E: ProvideErrorMetadata>(operation: EksOperation, error: &SdkError<E, HttpResponse>) -> Self {
         match error {
             SdkError::ConstructionFailure(_) => Self::Unsignable,

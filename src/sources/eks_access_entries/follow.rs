@@ -183,7 +183,7 @@ impl Follower {
         if !self.rest.is_over(now) {
             return;
         }
-        if !self.listing && self.list_due().is_some_and(|due| due <= now) {
+        if !self.listing && self.list_due(now) <= now {
             self.launch_list(now);
         }
         while self.has_listed && self.describing < AT_ONCE {
@@ -193,10 +193,9 @@ impl Follower {
     }
 
     /// When the next list is wanted: a caller of whom no entry is known may want it early.
-    fn list_due(&self) -> Option<Instant> {
-        let early = (!self.awaited.is_empty()).then(|| self.last_early.map_or(self.next_list, |at| at + BETWEEN_EARLY));
-        let early = early.map(|at| if self.last_early.is_none() { Instant::now() } else { at });
-        [Some(self.next_list), early].into_iter().flatten().min()
+    fn list_due(&self, now: Instant) -> Instant {
+        let early = self.last_early.map_or(now, |last| last + BETWEEN_EARLY);
+        if self.awaited.is_empty() { self.next_list } else { self.next_list.min(early) }
     }
 
     fn launch_list(&mut self, now: Instant) {
@@ -250,11 +249,11 @@ impl Follower {
     fn wake(&self) -> Instant {
         let now = Instant::now();
         let calls = [
-            self.list_due().filter(|_| !self.listing),
+            (!self.listing).then(|| self.list_due(now)),
             self.ledger.next_due().filter(|_| self.has_listed && self.describing < AT_ONCE),
         ];
         let calls = calls.into_iter().flatten().min().map(|at| at.max(self.rest.until()));
-        let keep = self.keep_due();
+        let keep = self.keep_due(now);
         [calls, self.due, keep].into_iter().flatten().min().unwrap_or(now + LONG).min(now + LONG)
     }
 
@@ -298,7 +297,7 @@ impl Follower {
                     self.rest.begin(began, now);
                     self.faults_in_a_row = self.faults_in_a_row.saturating_add(1);
                 }
-                self.ledger.miss(&principal, alone, now);
+                self.ledger.miss(&principal, (alone, error.may_be_of_entry()), now);
                 if !self.serves {
                     self.change(); // perhaps the others are complete without it
                 }
@@ -482,18 +481,18 @@ impl Follower {
     }
 
     /// When the next snapshot is written: news soon, the age of the list now and then.
-    fn keep_due(&self) -> Option<Instant> {
+    fn keep_due(&self, now: Instant) -> Option<Instant> {
         if !self.has_listed || !self.serves {
             return None;
         }
         let rarely = if self.settings.max_stale.is_zero() { LONGEST_WITHOUT } else { self.settings.max_stale / 4 };
         let pause = if self.unkept { BETWEEN_SNAPSHOTS } else { rarely.clamp(BETWEEN_SNAPSHOTS, LONGEST_WITHOUT) };
-        Some(self.kept.map_or_else(Instant::now, |kept| kept + pause))
+        Some(self.kept.map_or(now, |kept| kept + pause))
     }
 
     async fn keep(&mut self) {
         let (Some(cluster), Some(freshness)) = (&self.cluster, &self.freshness) else { return };
-        if self.keep_due().is_none_or(|due| due > Instant::now()) {
+        if self.keep_due(Instant::now()).is_none_or(|due| due > Instant::now()) {
             return;
         }
         let entries = self.ledger.known(None);

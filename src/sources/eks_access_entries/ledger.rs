@@ -142,11 +142,11 @@ impl Ledger {
         is_news
     }
 
-    /// An entry could not be read. `alone`: the fault is its own, and other calls go well.
-    pub(super) fn miss(&mut self, principal: &str, alone: bool, now: Instant) {
+    /// An entry could not be read, for a fault that is its own, or may be if other calls go well, or says nothing of it.
+    pub(super) fn miss(&mut self, principal: &str, (alone, perhaps): (bool, bool), now: Instant) {
         let successes = self.successes;
         let Some(record) = self.records.get_mut(principal) else { return };
-        if alone || record.failures == 0 || successes > record.failed_at {
+        if alone || (perhaps && (record.failures == 0 || successes > record.failed_at)) {
             record.failures = record.failures.saturating_add(1);
             record.failed_at = successes;
         }
