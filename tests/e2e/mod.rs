@@ -3,6 +3,8 @@
 //! Where they cannot be built the tests say so on stderr and pass; with `IAM_BRIDGE_E2E=required` they fail.
 
 mod access_entries;
+mod access_entry_crd;
+mod access_entry_crd_rules;
 mod access_policies;
 mod access_policy_leaders;
 mod access_policy_rights;
