@@ -168,8 +168,7 @@ impl Entry {
         }
     }
 
-    /// The members as written, those of the other list left out. Of an access entry, what a mapping entry can say of it:
-    /// [`Entry::access_entry_text`] says all.
+    /// The members as written, those of the other list left out. Of an access entry, what a mapping entry can say of it.
     #[must_use]
     pub fn text(&self) -> EntryText {
         let mut text = EntryText {

@@ -1,5 +1,6 @@
 //! What loads and is probably not meant.
 
+use super::access_entry::doubts;
 use super::principal::{ExactArn, Principal};
 use super::reserved::{MASTERS, is_reserved_group, is_reserved_username};
 use super::{Entry, EntryList, MappedAccount, Placeholder, Template};
@@ -19,9 +20,13 @@ pub struct EntryWarning {
 }
 
 impl Entry {
-    /// What loads and is probably not meant: a role path that never matches, a root ARN, an empty username, ….
+    /// What loads and is probably not meant: a role path that never matches, a root ARN, an empty username, …. An access
+    /// entry without a pin has one doubt at least: these are for who asks, not for logs.
     #[must_use]
     pub fn warnings(&self) -> Vec<EntryWarning> {
+        if let Some(access_type) = self.access_type() {
+            return doubts(self, access_type);
+        }
         let mut warnings = Vec::new();
         match self.principal() {
             Principal::Exact(exact) => principal_warnings(self.list(), exact, &mut warnings),

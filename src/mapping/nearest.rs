@@ -35,14 +35,15 @@ pub fn nearest(table: &MappingTable, identity: &VerifiedIdentity, limit: usize) 
 
 fn near_entry(entry: &Entry, identity: &VerifiedIdentity) -> Option<Nearest> {
     let caller = identity.canonical_arn();
+    let form = Form::of(entry);
     let mut near = match entry.principal() {
-        Principal::Exact(exact) => near_exact(ArnSections::split(&exact.key()).ok()?, caller),
+        Principal::Exact(exact) => near_exact(ArnSections::split(&exact.key()).ok()?, caller, form),
         Principal::Pattern(pattern) => near_pattern(pattern.0.lowercase(), entry, caller),
         Principal::Sso(sso) => near_sso(&sso.0, caller),
         Principal::UserId(Some(exact)) if exact.is(caller.lowercase()) => {
             (entry.pin() != identity.user_id()).then(|| other_id(entry, identity))
         }
-        Principal::UserId(Some(exact)) => near_exact(ArnSections::split(&exact.key()).ok()?, caller),
+        Principal::UserId(Some(exact)) => near_exact(ArnSections::split(&exact.key()).ok()?, caller, form),
         Principal::UserId(None) => None,
     }?;
     near.principal = entry.principal_text();
@@ -50,10 +51,33 @@ fn near_entry(entry: &Entry, identity: &VerifiedIdentity) -> Option<Nearest> {
     Some(near)
 }
 
-fn near_exact(entry: ArnSections<'_>, caller: &CanonicalArn) -> Option<Nearest> {
+/// What the entry's format offers as a cure.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Form {
+    /// One principal an entry, and a role's path does not count.
+    Access,
+    /// `rolearn`, `userarn`, `sso`.
+    Mapping,
+}
+
+impl Form {
+    fn of(entry: &Entry) -> Self {
+        if entry.access_type().is_some() { Self::Access } else { Self::Mapping }
+    }
+
+    /// The member that names the caller.
+    fn member(self, caller: &CanonicalArn) -> String {
+        match self {
+            Self::Access => format!("principalArn: {caller}"),
+            Self::Mapping => suggested_member(caller),
+        }
+    }
+}
+
+fn near_exact(entry: ArnSections<'_>, caller: &CanonicalArn, form: Form) -> Option<Nearest> {
     let own = ArnSections::split(caller.lowercase()).ok()?;
     if entry.resource == own.resource {
-        return owner_differs(entry.partition, entry.account, caller);
+        return owner_differs(entry.partition, entry.account, caller, form);
     }
     if (entry.partition, entry.account) != (own.partition, own.account) {
         return None;
@@ -62,14 +86,20 @@ fn near_exact(entry: ArnSections<'_>, caller: &CanonicalArn) -> Option<Nearest> 
     let (kind, name) = kind_and_name(own.resource);
     if entry.resource == "root" {
         let differs = "the entry names the account's root user alone, not the account's users and roles".to_owned();
-        return Some(near(
-            Hint::RootOnly,
-            differs,
-            format!("add an entry with `{}`, or put the account into mapAccounts", suggested_member(caller)),
-        ));
+        let cure = match form {
+            Form::Access => format!("add an entry with `{}`", form.member(caller)),
+            Form::Mapping => {
+                format!("add an entry with `{}`, or put the account into mapAccounts", form.member(caller))
+            }
+        };
+        return Some(near(Hint::RootOnly, differs, cure));
     }
     if (entry_kind, kind) != ("role", "role") {
-        return (entry_kind == kind).then(|| slip(entry_name, name, caller)).flatten();
+        return match entry_kind == kind {
+            true if entry_name == name => Some(user_path_differs(entry.resource, caller, form)),
+            true => slip(entry_name, name, caller, form),
+            false => None,
+        };
     }
     if entry_name == name && entry.resource.matches('/').count() > 1 {
         return Some(path_ignored(caller));
@@ -78,13 +108,16 @@ fn near_exact(entry: ArnSections<'_>, caller: &CanonicalArn) -> Option<Nearest> 
         (Some((entry_set, _)), Some((set, suffix)))
             if entry_set == set && set.starts_with("awsreservedsso_") && suffix.len() == 16 =>
         {
-            Some(near(
-                Hint::SsoSuffix,
-                "the role of the permission set was made anew, with another suffix".to_owned(),
-                "write it as sso with permissionSetName and accountID, which holds for every suffix".to_owned(),
-            ))
+            let differs = "the role of the permission set was made anew, with another suffix".to_owned();
+            let cure = match form {
+                Form::Access => format!("write `{}`, and again whenever the role is made anew", form.member(caller)),
+                Form::Mapping => {
+                    "write it as sso with permissionSetName and accountID, which holds for every suffix".to_owned()
+                }
+            };
+            Some(near(Hint::SsoSuffix, differs, cure))
         }
-        _ => slip(entry_name, name, caller),
+        _ => slip(entry_name, name, caller, form),
     }
 }
 
@@ -98,12 +131,12 @@ fn near_pattern(pattern: &str, entry: &Entry, caller: &CanonicalArn) -> Option<N
     if candidate.partition() == caller.partition() && candidate.account() == caller.account() {
         return Some(path_ignored(caller));
     }
-    owner_differs(candidate.partition().as_str(), candidate.account(), caller)
+    owner_differs(candidate.partition().as_str(), candidate.account(), caller, Form::Mapping)
 }
 
 fn near_sso(entry: &SsoRole, caller: &CanonicalArn) -> Option<Nearest> {
     if SsoRole::permission_set_of(caller) == Some(entry.permission_set_lowercase()) {
-        return owner_differs(entry.partition().as_str(), &entry.account().to_string(), caller);
+        return owner_differs(entry.partition().as_str(), &entry.account().to_string(), caller, Form::Mapping);
     }
     if entry.partition() != caller.partition() || caller.account() != entry.account().to_string() {
         return None;
@@ -139,8 +172,8 @@ fn near_account(account: &MappedAccount, table: &MappingTable, identity: &Verifi
 }
 
 /// Same resource, and exactly one of partition and account is another.
-fn owner_differs(partition: &str, account: &str, caller: &CanonicalArn) -> Option<Nearest> {
-    let cure = format!("if this caller is meant, add an entry with `{}`", suggested_member(caller));
+fn owner_differs(partition: &str, account: &str, caller: &CanonicalArn, form: Form) -> Option<Nearest> {
+    let cure = format!("if this caller is meant, add an entry with `{}`", form.member(caller));
     match (partition == caller.partition().as_str(), account.eq_ignore_ascii_case(caller.account())) {
         (true, false) => {
             let differs = format!("the entry names account {account}, the caller is of {}", caller.account());
@@ -177,12 +210,23 @@ fn path_ignored(caller: &CanonicalArn) -> Nearest {
     )
 }
 
-fn slip(entry_name: &str, name: &str, caller: &CanonicalArn) -> Option<Nearest> {
+/// A user's path is part of the ARN that STS sends, in every format.
+fn user_path_differs(resource: &str, caller: &CanonicalArn, form: Form) -> Nearest {
+    Nearest {
+        hint: None,
+        differs: format!("the paths differ: `{resource}` in the entry, `{}` of the caller", caller.resource()),
+        cure: format!("if this caller is meant, write `{}`", form.member(caller)),
+        principal: String::new(),
+        origin: Origin::default(),
+    }
+}
+
+fn slip(entry_name: &str, name: &str, caller: &CanonicalArn, form: Form) -> Option<Nearest> {
     let edits = strsim::osa_distance(entry_name, name);
     ((1..=SLIP).contains(&edits) && name.len() > SLIP.saturating_mul(2)).then(|| Nearest {
         hint: None,
         differs: format!("the names differ: `{entry_name}` in the entry, `{name}` of the caller"),
-        cure: format!("if this caller is meant, write `{}`", suggested_member(caller)),
+        cure: format!("if this caller is meant, write `{}`", form.member(caller)),
         principal: String::new(),
         origin: Origin::default(),
     })

@@ -9,8 +9,9 @@ use iam_bridge::document::{self, Faults, Format, Place};
 use iam_bridge::iam::{AccountId, Partition, VerifiedIdentity};
 use iam_bridge::live::Live;
 use iam_bridge::mapping::{
-    AccessEntryForm, AccessEntryRules, AccessPolicyMode, AuthenticationMode, Chain, Entry, KubernetesUser,
-    MappingTable, NodeNames, Origin, ScrubbedAccounts, SourceKind, TableSettings, choose,
+    AccessEntry, AccessEntryForm, AccessEntryRules, AccessEntryText, AccessPolicyMode, AuthenticationMode, Chain,
+    Entry, Hint, KubernetesUser, MappingTable, NodeNames, Origin, ReservedPrefixes, ScrubbedAccounts, SourceKind,
+    TableSettings, choose, nearest,
 };
 use iam_bridge::sources::keys::{self, AccessEntryFileSettings};
 use serde::Deserialize;
@@ -249,4 +250,145 @@ fn on_the_wire(user: &KubernetesUser) -> Value {
         shown["extra"] = json!(extra);
     }
     shown
+}
+
+fn judged(text: &str) -> Vec<(String, String, u32)> {
+    let settings = AccessEntryFileSettings { cluster_account: None, unknown: Severity::Error };
+    let faults = match keys::parse_access_entry_file("e.yaml", text, Format::Yaml, &settings) {
+        Ok(_) => Vec::new(),
+        Err(faults) => faults,
+    };
+    let errors = faults.iter().filter(|fault| fault.severity == Severity::Error);
+    errors.map(|fault| (fault.code.to_owned(), fault.key.clone(), fault.at.map_or(0, |at| at.line))).collect()
+}
+
+/// An object whose spec begins at line 5.
+fn object(spec: &str) -> String {
+    let lines: Vec<String> = spec.lines().map(|line| format!("  {line}\n")).collect();
+    format!("apiVersion: iam-bridge.dev/v1alpha1\nkind: AccessEntry\nmetadata: {{name: e}}\nspec:\n{}", lines.concat())
+}
+
+#[test]
+fn every_fault_of_an_entry_stands_where_its_member_does() {
+    let arn = "principalArn: arn:aws:iam::111122223333:role/dev";
+    for (spec, code, key, line) in [
+        (format!("{arn}\nexpireAt: 2027-01-01T00:00:00Z"), "misspelt-guard", "spec.expireAt", 6),
+        (format!("{arn}\nprincipalID2: x"), "misspelt-guard", "spec.principalID2", 6),
+        (format!("{arn}\nkubernetesGroup: [a]"), "unknown-key", "spec.kubernetesGroup", 6),
+        (format!("{arn}\nprincipalId: 111122223333"), "bad-type", "spec.principalId", 6),
+        (format!("{arn}\nprincipalId:"), "principal-id", "spec.principalId", 6),
+        (format!("{arn}\nuserid: AROA1"), "principal-id", "spec.userid", 6),
+        (format!("{arn}\nexpiresAt: \"\""), "timestamp", "spec.expiresAt", 6),
+        (format!("{arn}\nnotAfter: soon"), "timestamp", "spec.notAfter", 6),
+        (
+            format!("{arn}\nexpiresAt: 2027-01-01T00:00:00Z\nnotAfter: 2028-01-01T00:00:00Z"),
+            "guard-twice",
+            "spec.notAfter",
+            7,
+        ),
+        (format!("{arn}\nkubernetesGroups:\n- ok\n- system:masters"), "group-name", "spec.kubernetesGroups[1]", 8),
+        (format!("{arn}\nkubernetesGroups: dev"), "bad-type", "spec.kubernetesGroups", 6),
+        (
+            format!(
+                "{arn}\npolicyAssociations:\n- policy: AmazonEKSViewPolicy\n  accessScope:\n    type: namespace\n    namespaces: [Dev]"
+            ),
+            "access-scope",
+            "spec.policyAssociations[0].accessScope.namespaces",
+            10,
+        ),
+        (
+            format!(
+                "{arn}\npolicyAssociations:\n- policy: AmazonEKSViewPolicy\n  accessScope: {{type: cluster}}\n  expiresAd: x"
+            ),
+            "misspelt-guard",
+            "spec.policyAssociations[0].expiresAd",
+            9,
+        ),
+        (
+            format!("{arn}\npolicyAssociations:\n- policyArn: AmazonNoPolicy\n  accessScope: {{type: cluster}}"),
+            "policy",
+            "spec.policyAssociations[0].policyArn",
+            7,
+        ),
+    ] {
+        assert_eq!(judged(&object(&spec)), [(code.to_owned(), key.to_owned(), line)], "{spec}");
+    }
+    for good in [
+        format!("{arn}\nuserid: AROA1234567890EXAMPLE\nnotAfter: 2027-01-01T00:00:00Z"),
+        format!("{arn}\nkubernetesGroups:\nusername: null"),
+        format!("{arn}\nnotBefore: 2026-01-01T00:00:00Z\nexpiresAt: 2027-01-01T00:00:00Z\nreason: on call"),
+    ] {
+        assert_eq!(judged(&object(&good)), [], "{good}");
+    }
+}
+
+#[test]
+fn a_misspelt_guard_makes_an_entry_of_eks_bad_too_and_other_news_does_not() {
+    let entry = |more: &str| {
+        format!("accessEntry:\n  principalArn: arn:aws:iam::111122223333:role/dev\n  accessEntryArn: a\n  {more}\n")
+    };
+    assert_eq!(judged(&entry("somethingNew: {a: 1}")), []);
+    assert_eq!(
+        judged(&entry("principalIdd: AROA1")),
+        [("misspelt-guard".into(), "accessEntry.principalIdd".into(), 4)]
+    );
+    let text = entry("username: system:admin") + "associatedAccessPolicies:\n- {policyArn: x, accessScope: 1}\n";
+    assert_eq!(judged(&text), [("bad-type".into(), "associatedAccessPolicies[0].accessScope".into(), 6)]);
+}
+
+#[test]
+fn a_node_is_exempt_from_the_prefix_of_nodes_alone() {
+    let spec = json!({"principalArn": "arn:aws:iam::111122223333:role/node", "type": "FARGATE_LINUX"});
+    let standard = json!({"principalArn": "arn:aws:iam::111122223333:role/node", "username": "a:system:node:x"});
+    let arn = "arn:aws:sts::111122223333:assumed-role/node/fargate-x";
+    let caller = VerifiedIdentity::from_arn(arn, Some("AROA1234567890EXAMPLE"), Some("fargate-x"), Some("")).unwrap();
+    let reserved = |spec: &Value, prefix: &str| {
+        let list = json!({"kind": "AccessEntry", "apiVersion": "iam-bridge.dev/v1alpha1", "metadata": {"name": "n"}, "spec": spec});
+        let settings = AccessEntryFileSettings { cluster_account: None, unknown: Severity::Error };
+        let file = keys::parse_access_entry_file("e", &list.to_string(), Format::Json, &settings).unwrap();
+        let entries = file.entries.into_iter().map(|entry| entry.entry).collect();
+        let prefixes = [(SourceKind::AccessEntryFile, vec![prefix.to_owned()])].into();
+        let chain = Chain {
+            tables: vec![Live::fixed(MappingTable::of_access_entries(SourceKind::AccessEntryFile, entries))],
+            reserved: Live::fixed(ReservedPrefixes(prefixes)),
+            ..Chain::default()
+        };
+        let user = choose(&chain, &caller, UnixSeconds(0)).unwrap().render(&caller, &NodeNames::Unavailable);
+        user.map_err(|error| Denial::from(error).reason().as_str()).map(|user| user.username)
+    };
+    assert_eq!(reserved(&spec, "system:node:").as_deref(), Ok("system:node:fargate-x"));
+    assert_eq!(reserved(&spec, "system:"), Err("reserved_name"));
+    assert_eq!(reserved(&spec, "system:node:f"), Err("reserved_name"));
+    assert_eq!(reserved(&standard, "a:"), Err("reserved_name"));
+}
+
+#[test]
+fn what_nearly_names_a_caller_is_told_in_the_words_of_access_entries() {
+    let near = |principal: &str, caller: &str| {
+        let text = AccessEntryText { principal_arn: principal.to_owned(), ..AccessEntryText::default() };
+        let rules = AccessEntryRules { form: AccessEntryForm::File, cluster_account: None };
+        let entry = AccessEntry::parse(&text, &rules, Origin::default()).unwrap().entry;
+        let table = MappingTable::of_access_entries(SourceKind::AccessEntryFile, vec![entry]);
+        let caller = VerifiedIdentity::from_arn(caller, Some("x"), Some("s"), Some("")).unwrap();
+        nearest(&table, &caller, 3).into_iter().map(|near| (near.hint.map(Hint::as_str), near.cure)).next()
+    };
+    let role = "arn:aws:sts::111122223333:assumed-role/developer/s";
+    let sso = |suffix: &str| format!("arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_Dev_{suffix}/s");
+    assert_eq!(near("arn:aws:iam::111122223333:role/some/path/other-role", role), None);
+    for (principal, caller, hint) in [
+        ("arn:aws:iam::444455556666:role/path/developer", role, Some("account_differs")),
+        ("arn:aws-cn:iam::111122223333:role/developer", role, Some("partition_differs")),
+        ("arn:aws:iam::111122223333:root", role, Some("root_only")),
+        ("arn:aws:iam::111122223333:role/path/develper", role, None),
+        ("arn:aws:iam::111122223333:user/team/developer", "arn:aws:iam::111122223333:user/developer", None),
+        (
+            "arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Dev_0123456789abcdef",
+            &sso("fedcba9876543210"),
+            Some("sso_suffix"),
+        ),
+    ] {
+        let (seen, cure) = near(principal, caller).unwrap_or_else(|| panic!("{principal} is near {caller}"));
+        assert_eq!(seen, hint, "{principal}");
+        assert!(cure.contains("principalArn: arn:aws") && !cure.contains("mapAccounts"), "{cure}");
+    }
 }

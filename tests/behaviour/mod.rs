@@ -3,6 +3,8 @@
 mod access_entries;
 mod access_entry_crd;
 mod access_entry_manifest;
+mod access_entry_properties;
+mod access_policies;
 mod add;
 mod add_properties;
 mod add_text;

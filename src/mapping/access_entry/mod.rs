@@ -5,6 +5,7 @@
 //! Source: Amazon EKS User Guide, "Create access entries" and "Associate access policies with access entries".
 
 mod associations;
+mod doubts;
 mod entry_type;
 mod fault;
 mod names;
@@ -14,6 +15,7 @@ pub use entry_type::AccessEntryType;
 pub use fault::AccessEntryError;
 
 use associations::judge_associations;
+pub(super) use doubts::doubts;
 pub(super) use names::NODE_PREFIX;
 use names::{judge_groups, judge_username};
 use subject::Subject;
