@@ -7,7 +7,7 @@ use crate::rbac::AccessPolicy;
 /// `server.accessPolicies.mode`: how access policies reach the API server.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum AccessPolicyMode {
-    /// As RBAC: a group in the answer, bound to a ClusterRole.
+    /// As RBAC: a group in the answer, bound to a `ClusterRole`.
     #[default]
     Rbac,
     /// Not at all.
@@ -40,7 +40,7 @@ pub struct PolicyReadiness {
 /// How the objects of one policy stand.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum PolicyState {
-    /// Its ClusterRole is there, and every RoleBinding that is wanted.
+    /// Its `ClusterRole` is there, and every `RoleBinding` that is wanted.
     Bound,
     /// In these namespaces (or, for a name without one, in the cluster) an object that is not ours bears our name.
     NameTaken(Vec<String>),

@@ -85,8 +85,8 @@ impl ReservedPrefixes {
         }
         let prefixes = self.0.get(&source_kind).map(Vec::as_slice).unwrap_or_default();
         // An access entry of a node type may be called as nodes are; a wider prefix holds for it too.
-        let holds = |prefix: &str| !prefix.is_empty() && !(is_node && prefix == NODE_PREFIX);
-        match prefixes.iter().find(|prefix| holds(prefix) && username.starts_with(prefix.as_str())) {
+        let is_exempt = |prefix: &str| prefix.is_empty() || (is_node && prefix == NODE_PREFIX);
+        match prefixes.iter().find(|prefix| !is_exempt(prefix) && username.starts_with(prefix.as_str())) {
             Some(prefix) => {
                 Err(ReservedName::Prefix { username: username.to_owned(), prefix: prefix.clone(), source_kind })
             }

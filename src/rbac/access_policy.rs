@@ -93,7 +93,7 @@ impl AccessPolicy {
         KNOWN.into_iter().find(|known| *known == name).unwrap_or("other")
     }
 
-    /// Name of the ClusterRole that holds its rules, of the ClusterRoleBinding, and of the RoleBindings:
+    /// Name of the `ClusterRole` that holds its rules, of the `ClusterRoleBinding`, and of each `RoleBinding`:
     /// `iam-bridge.dev:NAME`.
     #[must_use]
     pub fn object_name(self) -> String {

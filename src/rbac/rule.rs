@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// `rbac.authorization.k8s.io/v1` PolicyRule. Allows only; nothing in RBAC denies.
+/// `rbac.authorization.k8s.io/v1` `PolicyRule`. Allows only; nothing in RBAC denies.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PolicyRule {

@@ -8,7 +8,7 @@ use super::{AccessEntryError, AccessEntryForm, AccessEntryRules, AccessEntryText
 /// `type` of an access entry.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum AccessEntryType {
-    /// Nodes of EKS Auto Mode with a NodeClass of their own; EKS alone writes it.
+    /// Nodes of EKS Auto Mode with a node class of their own; EKS alone writes it.
     Ec2,
     /// Linux nodes on EC2.
     Ec2Linux,
@@ -18,7 +18,7 @@ pub enum AccessEntryType {
     FargateLinux,
     /// Hybrid nodes.
     HybridLinux,
-    /// Nodes of SageMaker HyperPod; EKS alone writes it.
+    /// Nodes of `SageMaker` `HyperPod`; EKS alone writes it.
     HyperpodLinux,
     /// People, pipelines, everything else.
     #[default]

@@ -337,7 +337,7 @@ impl<'d> Reader<'d> {
                 (one, other) => one.or(other),
             };
             if associations.is_none() && is_standard(entry) {
-                unasked.get_or_insert(entry.at());
+                unasked.get_or_insert_with(|| entry.at());
             }
             let (rules, origin) = (self.rules(AccessEntryForm::Eks), self.origin(entry));
             let associations = associations.as_ref().map(|(node, at)| (*node, Place::Key(&Place::Root, at)));
