@@ -24,7 +24,7 @@ const FILE: &str = "access_entries.json";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Input {
+pub(crate) struct Input {
     identity: Identity,
     entry: Option<Value>,
     #[serde(default)]
@@ -80,6 +80,14 @@ enum Source {
     Eks,
     File,
     Crd,
+}
+
+impl Input {
+    /// The entry and its policies in the shape in which EKS sends them; `None` for cases of other sources.
+    pub(crate) fn of_eks(&self) -> Option<(&Value, &[Value])> {
+        let entry = self.entry.as_ref().filter(|_| self.source == Source::Eks)?;
+        Some((entry, &self.policies))
+    }
 }
 
 fn api() -> String {
@@ -193,7 +201,7 @@ fn as_objects(items: &[Item], input: &Input) -> Read {
     items.into_iter().map(|item| read_one(&spec(item), AccessEntryForm::Object, input)).collect()
 }
 
-fn answered(input: &Input, entries: Vec<Entry>) -> Value {
+pub(crate) fn answered(input: &Input, entries: Vec<Entry>) -> Value {
     let kind = match input.source {
         Source::Eks => SourceKind::EksAccessEntries,
         Source::File => SourceKind::AccessEntryFile,

@@ -10,8 +10,8 @@ use iam_bridge::demo::sts::{Behaviour, Scripted};
 use iam_bridge::iam::{Partition, VerifiedIdentity};
 use iam_bridge::live::{Live, Publisher, live};
 use iam_bridge::mapping::{
-    Chain, DenyEntry, DenyList, DenyText, Entry, EntryList, EntryText, KubernetesUser, MappingTable, Origin, RolePaths,
-    SourceKind, TableSettings,
+    Chain, DenyEntry, DenyList, DenyText, Entry, EntryList, EntryText, KubernetesUser, MappingTable, MissedCallers,
+    Origin, RolePaths, SourceKind, TableSettings,
 };
 use iam_bridge::telemetry::Metrics;
 use iam_bridge::token::{ClusterId, Token, TokenKind, TokenRules};
@@ -165,6 +165,7 @@ struct Bridge {
     authenticator: Authenticator,
     deny: Publisher<DenyList>,
     table: Publisher<MappingTable>,
+    missed: MissedCallers,
 }
 
 impl Bridge {
@@ -173,11 +174,12 @@ impl Bridge {
         let (deny, deny_list) = live(DenyList::default());
         let (table, first) = live(mapped(&["Dev"]));
         let chain = Chain { deny: deny_list, tables: vec![first], ..Chain::default() };
+        let missed = chain.missed.clone();
         let metrics = Arc::new(Metrics::new().unwrap());
         let nodes =
             Ec2Names::new(Ec2Settings::default(), Partition::Aws, Live::fixed(None), desk.clock.clone(), metrics);
         let authenticator = Authenticator::new(Live::fixed(rules()), desk.verifier.clone(), Live::fixed(chain), nodes);
-        Self { desk, authenticator, deny, table }
+        Self { desk, authenticator, deny, table, missed }
     }
 
     async fn ask(&self, token: &SecretString) -> (Result<KubernetesUser, Denial>, Trail) {
@@ -231,6 +233,20 @@ async fn a_change_of_mapping_or_deny_list_bites_on_the_next_request_from_memory_
     bridge.deny.publish(DenyList::new(vec![DenyEntry::parse(&text, Origin::default()).unwrap()]));
     assert_eq!(bridge.refused(&token).await, Reason::Denied);
     assert_eq!(bridge.desk.fake.calls(), 1, "who it is was proven once");
+}
+
+#[tokio::test]
+async fn who_is_not_mapped_is_told_to_sources_that_listen() {
+    let bridge = Bridge::open(StsSettings::default()).await;
+    let [known, stranger] = ["Dev", "Nobody"].map(|role| bridge.desk.token(&bridge.desk.principal(role)));
+    assert_eq!(bridge.refused(&stranger).await, Reason::NotMapped);
+    let listener = bridge.missed.subscribe();
+    assert!(listener.now().is_empty(), "nobody listened");
+    assert!(bridge.ask(&known).await.0.is_ok());
+    assert_eq!(bridge.refused(&stranger).await, Reason::NotMapped);
+    let missed: Vec<String> = bridge.missed.take().iter().cloned().collect();
+    assert_eq!(missed, ["arn:aws:iam::111122223333:role/nobody"]);
+    assert!(listener.now().is_empty());
 }
 
 #[tokio::test]

@@ -5,7 +5,9 @@
 mod faults;
 mod outage;
 mod pins;
+mod roles;
 mod scale;
+mod vectors;
 
 use std::path::Path;
 use std::sync::Arc;
