@@ -73,6 +73,7 @@ mod messages;
 mod object_server;
 mod packaging;
 mod policy;
+mod policy_faults;
 mod policy_keeping;
 mod policy_stage;
 mod secrets;
