@@ -13,12 +13,17 @@ use crate::sources::keys::{self, KeySettings};
 
 /// Keys under `server` that the reference does not know, and so ignores.
 const OURS: &[(&str, &str)] = &[
+    ("accessEntryFile", "access entries are read from there"),
+    ("accessPolicies", "access policies of entries are given by this"),
     ("audiences", "the answer's audiences are limited to these, and a request for others is refused"),
+    ("authenticationMode", "it says which of access entries and aws-auth count"),
     ("clientCAFile", "the webhook demands the API server's client certificate"),
+    ("cluster", "node roles of another account are refused"),
     ("decisionLog", "each decision is recorded"),
     ("deny", "whoever it names is refused"),
     ("denyStatus", "refusals are answered with this status"),
     ("ec2", "an instance must have one of these profiles to get its node's name"),
+    ("eksAccessEntries", "the access entries of an EKS cluster are mirrored"),
     ("healthAddress", "the health listener stands here"),
     ("identityCache", "verified identities are remembered for these times"),
     ("metricsAddress", "metrics are served here"),

@@ -1,11 +1,14 @@
 //! What a document is, told by its content.
 
 use crate::document::{Node, Value, known};
+use crate::rbac::AccessPolicy;
 use crate::sources::keys::AWS_AUTH_KEYS;
 
 /// What stands in a document, or in an item of a list.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Kind<'d> {
+    /// An `AccessEntry`.
+    AccessEntry,
     /// The ConfigMap `aws-auth`, another with its keys, or its data alone.
     AwsAuth,
     /// The file of `dynamicBackendModePath`.
@@ -14,12 +17,16 @@ pub(super) enum Kind<'d> {
     Definition,
     /// The file of `dynamicfilepath`.
     DynamicFile,
+    /// What the AWS CLI prints of access entries.
+    EksAccessEntry,
     /// An `IAMIdentityMapping`.
     IamIdentityMapping,
     /// A list of objects, and their kind if it tells one.
     List(Node<'d>, Option<&'d str>),
     /// A Kubernetes object of another kind.
     Object(&'d str),
+    /// A ClusterRole of an access policy.
+    PolicyRole(AccessPolicy),
     /// A config of the server, or nothing that looks like anything else.
     ServerConfig,
 }
@@ -28,6 +35,10 @@ pub(super) enum Kind<'d> {
 pub(super) const MAPPING_KIND: &str = "IAMIdentityMapping";
 /// API group of that kind.
 pub(super) const GROUP: &str = "iamauthenticator.k8s.aws";
+/// Name of the kind that the source `AccessEntry` reads.
+pub(super) const ENTRY_KIND: &str = "AccessEntry";
+/// API group of that kind; others have a kind of this name too.
+const ENTRY_GROUP: &str = "iam-bridge.dev";
 const CONFIG_MAP: &str = "ConfigMap";
 /// Keys that only a dynamic file has besides its mappings.
 const DYNAMIC_KEYS: [&str; 3] = ["LastUpdatedDateTime", "ClusterId", "Version"];
@@ -68,6 +79,8 @@ fn object<'d>(node: Node<'d>, told: Option<&'d str>) -> Option<Kind<'d>> {
     Some(match kind {
         CONFIG_MAP if is_aws_auth(node) => Kind::AwsAuth,
         MAPPING_KIND if group(GROUP) => Kind::IamIdentityMapping,
+        ENTRY_KIND if group(ENTRY_GROUP) => Kind::AccessEntry,
+        "ClusterRole" if policy_of(node).is_some() => policy_of(node).map_or(Kind::Object(kind), Kind::PolicyRole),
         "CustomResourceDefinition" if defines_mappings(node) => Kind::Definition,
         other => Kind::Object(other),
     })
@@ -76,6 +89,24 @@ fn object<'d>(node: Node<'d>, told: Option<&'d str>) -> Option<Kind<'d>> {
 fn is_aws_auth(map: Node<'_>) -> bool {
     let name = map.member("metadata").and_then(|metadata| text(metadata, "name"));
     name == Some("aws-auth") || map.member("data").is_some_and(holds_mappings)
+}
+
+fn policy_of(role: Node<'_>) -> Option<AccessPolicy> {
+    let name = role.member("metadata").and_then(|metadata| text(metadata, "name"))?;
+    AccessPolicy::ALL.into_iter().find(|policy| policy.object_name() == name)
+}
+
+/// What `describe-access-entry` and `list-associated-access-policies` print, or several of them in a list.
+fn is_printed(root: Node<'_>) -> bool {
+    let has = |key: &str| root.member(key).is_some();
+    match root.value() {
+        Value::List(mut items) => items.next().is_some_and(|first| matches!(first.value(), Value::Map(_)) && is_printed(first)),
+        Value::Map(_) => {
+            ["accessEntry", "accessEntries", "associatedAccessPolicies"].into_iter().any(has)
+                || has("principalArn") && (has("accessEntryArn") || has("clusterName"))
+        }
+        Value::Scalar(_) => false,
+    }
 }
 
 fn defines_mappings(definition: Node<'_>) -> bool {
@@ -94,6 +125,9 @@ fn file(root: Node<'_>) -> Kind<'_> {
     let is_text = |key: &str| root.member(key).and_then(Node::scalar).is_some_and(|scalar| !scalar.is_null());
     if looks_like_config(root) {
         return Kind::ServerConfig;
+    }
+    if is_printed(root) {
+        return Kind::EksAccessEntry;
     }
     if ["clusters", "contexts", "users"].into_iter().any(has) {
         return Kind::Object("Config");

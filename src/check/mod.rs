@@ -1,7 +1,7 @@
 //! Every fault of the files that decide who gets in, found without a network by the parsers the server starts with.
 //!
 //! What a file is, is told by its content: a server config, the ConfigMap `aws-auth` or its data, a dynamic file, a
-//! backend-mode file, `IAMIdentityMappings` and their definition; one YAML file may hold several. Of a server config,
+//! backend-mode file, access entries, `IAMIdentityMappings` and their definition; one YAML file may hold several. Of a server config,
 //! what would stop the start is an error, and an unknown key is one too. On top come doubts of security (`lint`) and,
 //! where asked, what behaves differently from aws-iam-authenticator for this very file (`compat`).
 //!
@@ -11,6 +11,7 @@
 //!            of the run, for what they settle     └─▶ objects     ┘
 //! ```
 
+mod access_entries;
 mod compat;
 mod config_file;
 mod files;
@@ -19,6 +20,8 @@ mod lint;
 mod mappings;
 mod neighbours;
 mod objects;
+mod policy_roles;
+mod precedence;
 mod report;
 mod table;
 
@@ -82,6 +85,7 @@ pub fn check(paths: &[PathBuf], options: &Options) -> Checked {
             Err(fault) => checked.faults.push(fault.clone()),
         }
     }
+    precedence::judge(&mut checked, neighbours.backend_modes());
     checked
 }
 
@@ -123,6 +127,9 @@ fn judge(file: &FileText, named: bool, options: &Options, neighbours: &Neighbour
     if several.documents.is_empty() && several.end.is_empty() {
         config_file::judge(&sheet, &mut found);
     }
+    if found.printed || found.entry_objects {
+        access_entries::judge(&sheet, &several, &mut found);
+    }
     found.faults.extend(several.end);
     sheet.conclude(found)
 }
@@ -151,6 +158,10 @@ struct Found {
     mappings: Mappings,
     /// Whether anything in the file is ours.
     ours: bool,
+    /// Whether it holds `AccessEntry` objects.
+    entry_objects: bool,
+    /// Whether it holds access entries as a file alone may: as our list, or as the AWS CLI prints them.
+    printed: bool,
     /// Where the first `aws-auth` stands.
     aws_auth: Option<Position>,
     /// Objects of other kinds: the first of each kind, and how many.
@@ -164,6 +175,8 @@ impl Sheet<'_> {
         match kind {
             Kind::List(items, of) => {
                 let Value::List(items) = items.value() else { return };
+                // The API server has no kind of this list: it is a file's.
+                found.printed |= of == Some(kind::ENTRY_KIND);
                 let mut items = items.peekable();
                 while let Some(item) = items.next() {
                     let kind = kind_of_item(item, of);
@@ -178,6 +191,9 @@ impl Sheet<'_> {
                 return found.pass(if let Kind::Object(other) = kind { other } else { "" }, node.at());
             }
             Kind::Object(_) => {}
+            Kind::AccessEntry => access_entries::object(self, node, found),
+            Kind::EksAccessEntry => found.printed = true,
+            Kind::PolicyRole(policy) => policy_roles::judge(self, policy, node, found),
             Kind::AwsAuth => mappings::aws_auth(self, node, found),
             Kind::BackendModeFile => mappings::backend_mode_file(self, node, found),
             Kind::Definition => objects::definition(self, node, found),
@@ -209,10 +225,14 @@ impl Sheet<'_> {
 
     fn conclude(&self, mut found: Found) -> Checked {
         objects::conclude(self, &mut found);
+        // The server drops such an entry; a file that is not in force yet must not come so far.
+        for fault in found.faults.iter_mut().filter(|fault| fault.code == "policy-group") {
+            fault.severity = Severity::Error;
+        }
         let severity = if self.named && !found.ours { Severity::Error } else { Severity::Note };
         let cure = match severity {
             Severity::Error => {
-                "name a server config, an aws-auth, a dynamic or backend-mode file, or IAMIdentityMappings"
+                "name a server config, an aws-auth, a dynamic or backend-mode file, access entries or IAMIdentityMappings"
             }
             Severity::Warning | Severity::Note => "",
         };

@@ -6,8 +6,8 @@ use super::{Kind, Options, config_file, kind_of, looks_like_config};
 use crate::config::feature_gates::FeatureGates;
 use crate::diagnostic::Severity;
 use crate::document;
-use crate::iam::Partition;
-use crate::mapping::RolePaths;
+use crate::iam::{AccountId, Partition};
+use crate::mapping::{RolePaths, SourceKind};
 use crate::sources::keys::{KeySettings, ModeNeeds};
 use crate::sources::{FileText, SourceSettings};
 
@@ -37,6 +37,19 @@ impl Neighbours {
             unknown,
         };
         told.next().filter(|first| told.all(|other| other == *first)).unwrap_or(default)
+    }
+
+    /// The account of the cluster, if one of them tells it.
+    pub(super) fn cluster_account(&self) -> Option<AccountId> {
+        self.0.iter().find_map(|config| config.cluster_account)
+    }
+
+    /// The order in which sources are asked, if there is one config.
+    pub(super) fn backend_modes(&self) -> Option<&[SourceKind]> {
+        match self.0.as_slice() {
+            [config] => Some(&config.backend_modes),
+            _ => None,
+        }
     }
 
     /// Whether entries of this dynamic file are found by their user ids, if one of them names it.

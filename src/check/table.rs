@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::mapping::{Entry, MappedAccount, Origin, SourceKind, repeated_entries};
+use crate::mapping::{AccessScope, Entry, Grant, MappedAccount, Origin, SourceKind, repeated_entries};
 use crate::telemetry::calm_text;
 
 /// Entries that a file would put in force: those that another replaces, that match nobody or refuse everybody are left
@@ -35,6 +35,9 @@ pub struct Row {
     pub username: String,
     /// Templates of the groups.
     pub groups: Vec<String>,
+    /// Access policies, and where they hold.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<String>,
     /// The unique id it is pinned to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub userid: Option<String>,
@@ -49,7 +52,7 @@ pub struct Row {
 }
 
 /// Codes of doubts that leave an entry without effect, besides those that end in `-never-matches`.
-const REFUSING: [&str; 3] = ["empty-group", "empty-username", "reserved-name"];
+const REFUSING: [&str; 4] = ["empty-group", "empty-username", "policy-group", "reserved-name"];
 
 impl Table {
     /// The entries in force among those of a file.
@@ -94,6 +97,7 @@ impl Row {
             principal: entry.principal_text(),
             username: text.username,
             groups: text.groups,
+            policies: entry.grants().iter().map(policy).collect(),
             userid: text.user_id,
             not_before: text.not_before,
             not_after: text.not_after,
@@ -107,7 +111,8 @@ impl Row {
 
     /// What narrows it.
     fn only(&self) -> String {
-        let parts = [("userid", &self.userid), ("from", &self.not_before), ("until", &self.not_after)];
+        let policies = Some(self.policies.join(" and ")).filter(|policies| !policies.is_empty());
+        let parts = [("with", &policies), ("userid", &self.userid), ("from", &self.not_before), ("until", &self.not_after)];
         let told = parts.iter().filter_map(|(word, value)| value.as_ref().map(|value| format!("{word} {value}")));
         told.collect::<Vec<_>>().join(", ")
     }
@@ -128,6 +133,16 @@ fn in_force(entries: &[Entry]) -> impl Iterator<Item = &Entry> {
         !doubts.any(|code| code.ends_with("-never-matches") || REFUSING.contains(&code))
     };
     entries.iter().filter(move |entry| !replaced.contains(entry.origin()) && lets_in(entry))
+}
+
+fn policy(grant: &Grant) -> String {
+    match &grant.scope {
+        AccessScope::Cluster => grant.policy.to_string(),
+        AccessScope::Namespaces(patterns) => {
+            let names: Vec<&str> = patterns.iter().map(|pattern| pattern.as_str()).collect();
+            format!("{} in {}", grant.policy, names.join(","))
+        }
+    }
 }
 
 fn spelled<S: serde::Serializer>(source: &SourceKind, serializer: S) -> Result<S::Ok, S::Error> {

@@ -6,6 +6,9 @@ use super::reserved::{MASTERS, is_reserved_group, is_reserved_username};
 use super::{Entry, EntryList, MappedAccount, Placeholder, Template};
 use crate::iam::{AccountId, CanonicalArn, PrincipalKind};
 
+/// Groups that an access policy alone gives.
+const POLICY_GROUPS: &str = "iam-bridge.dev:";
+
 /// One doubt about an entry that loads.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct EntryWarning {
@@ -222,8 +225,9 @@ fn group_warnings(group: &Template, warnings: &mut Vec<EntryWarning>) {
     if group.is_empty() {
         warn("empty-group", "a group is empty: the entry refuses everybody it names".to_owned(), "delete it");
     } else if is_reserved_group(group.literal_prefix()) {
+        let of_policies = group.literal_prefix().starts_with(POLICY_GROUPS);
         warn(
-            "reserved-name",
+            if of_policies { "policy-group" } else { "reserved-name" },
             format!("group `{group}` is reserved: the entry refuses everybody it names"),
             "give another group",
         );

@@ -75,7 +75,7 @@ fn the_shipped_examples_pass() {
     let report = check::check(&[folder], &Options::default());
     assert_eq!(codes(&report.faults), [("other-format", Severity::Note, Some(3))]);
     let tables: Vec<&str> = report.tables.iter().map(|table| table.source.as_str()).collect();
-    assert_eq!(tables, ["EKSConfigMap", "DynamicFile", "CRD"]);
+    assert_eq!(tables, ["AccessEntryFile", "EKSConfigMap", "DynamicFile", "CRD"]);
 }
 
 #[test]

@@ -9,13 +9,13 @@
 //!
 //! Keys of Kubernetes are told by their case, as the API server tells them.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::access_entry::EntryParts;
-use super::access_entry_objects::{LIST_KIND, OBJECT_KIND, is_object, judge_keys, judge_version, name_of};
+use super::access_entry_objects::{LIST_KIND, OBJECT_KIND, is_entry_object, is_object, judge_keys, judge_version, name_of};
 use super::entries::MAX_ENTRIES;
 use crate::diagnostic::{Diagnostic, Position, Severity};
-use crate::document::{self, Faults, Format, Items, Node, Place, Value};
+use crate::document::{self, Faults, Format, Items, Node, Place, Several, Value};
 use crate::iam::AccountId;
 use crate::mapping::{AccessEntry, AccessEntryForm, AccessEntryRules, Entry, Origin, SharedNames, repeated_entries};
 
@@ -56,15 +56,25 @@ pub fn parse_access_entry_file(
         let cure = "write `kind: AccessEntryList` with `items: []` if there are to be no entries";
         reader.faults.error(Position { line: 1, column: 1 }, &Place::Root, "empty-file", what, cure);
     }
-    for (document, faults) in &several.documents {
-        // A document with faults is not whole: what else is wrong with it would be guessed.
-        match faults.as_slice() {
-            [] => reader.document(document.root(), &Place::Root),
-            faults => faults.iter().for_each(|fault| reader.faults.push(fault.clone())),
-        }
+    reader.documents(&several);
+    several.end.iter().for_each(|fault| reader.faults.push(fault.clone()));
+    let (mut file, faults) = reader.finish();
+    if faults.any_error() {
+        return Err(faults.into_list());
     }
-    several.end.into_iter().for_each(|fault| reader.faults.push(fault));
-    reader.finish()
+    file.warnings = faults.into_list();
+    Ok(file)
+}
+
+/// The good access entries among the documents of a file that may hold other things too, and as `warnings` every fault
+/// of the others. What a file of its own would be refused for is not asked.
+#[must_use]
+pub fn access_entries_among(name: &str, several: &Several<'_>, settings: &AccessEntryFileSettings) -> AccessEntryFile {
+    let mut reader = Reader { mixed: true, ..Reader::new(name, *settings) };
+    reader.documents(several);
+    let (mut file, faults) = reader.finish();
+    file.warnings = faults.into_list();
+    file
 }
 
 /// What is read so far.
@@ -75,8 +85,10 @@ struct Reader<'d> {
     shared: SharedNames,
     printed: Vec<Printed<'d>>,
     /// What `list-associated-access-policies` printed, by `principalArn`.
-    associations: HashMap<&'d str, (Node<'d>, String)>,
+    associations: BTreeMap<&'d str, (Node<'d>, String)>,
     too_many: bool,
+    /// Whether what is no access entry is another's business.
+    mixed: bool,
 }
 
 /// An entry that `describe-access-entry` printed.
@@ -95,8 +107,20 @@ impl<'d> Reader<'d> {
             faults: Faults::new(name.into()),
             shared: SharedNames::default(),
             printed: Vec::new(),
-            associations: HashMap::new(),
+            associations: BTreeMap::new(),
             too_many: false,
+            mixed: false,
+        }
+    }
+
+    fn documents(&mut self, several: &'d Several<'d>) {
+        for (document, faults) in &several.documents {
+            // A document with faults is not whole: what else is wrong with it would be guessed.
+            match faults.as_slice() {
+                [] => self.document(document.root(), &Place::Root),
+                _ if self.mixed => {}
+                faults => faults.iter().for_each(|fault| self.faults.push(fault.clone())),
+            }
         }
     }
 
@@ -115,6 +139,9 @@ impl<'d> Reader<'d> {
     }
 
     fn no_entry(&mut self, node: Node<'d>, place: &Place<'_>) {
+        if self.mixed {
+            return;
+        }
         let what = format!("{} stands where an access entry belongs", node.kind());
         self.faults.error(node.at(), place, "bad-type", what, "write an object of kind AccessEntry");
     }
@@ -123,7 +150,7 @@ impl<'d> Reader<'d> {
     fn object(&mut self, node: Node<'d>, place: &Place<'_>, told: Option<&str>) {
         let kind_node = node.member("kind").filter(|kind| !kind.is_null());
         match kind_node.and_then(Node::scalar).map(|kind| kind.text).or(told) {
-            Some(kind @ (LIST_KIND | "List")) => {
+            Some(kind @ (LIST_KIND | "List")) if !self.mixed || kind == "List" || is_entry_object(node, told) => {
                 judge_keys(
                     node,
                     &["apiVersion", "kind", "metadata", "items"],
@@ -134,6 +161,7 @@ impl<'d> Reader<'d> {
                 judge_version(node, kind, place, &mut self.faults);
                 self.items(node, place, (kind == LIST_KIND).then_some(OBJECT_KIND));
             }
+            Some(_) | None if self.mixed && !is_entry_object(node, told) => {}
             Some(OBJECT_KIND) => {
                 judge_version(node, OBJECT_KIND, place, &mut self.faults);
                 self.entry_object(node, place);
@@ -231,7 +259,7 @@ impl<'d> Reader<'d> {
             && ["accessEntryArn", "clusterName"].into_iter().any(|key| has(key).is_some())
         {
             self.printed.push(Printed { entry: node, place: place.to_string(), associations: beside });
-        } else {
+        } else if !self.mixed {
             let what = "nothing here is an access entry".to_owned();
             let cure = "write an object of kind AccessEntry, or what `aws eks describe-access-entry` prints";
             self.faults.error(node.at(), place, "no-access-entry", what, cure);
@@ -318,7 +346,7 @@ impl<'d> Reader<'d> {
     }
 
     /// Joins the outputs of the AWS CLI, and judges what concerns the file as a whole.
-    fn finish(mut self) -> Result<AccessEntryFile, Vec<Diagnostic>> {
+    fn finish(mut self) -> (AccessEntryFile, Faults) {
         let mut unasked = None;
         for Printed { entry, place, associations } in std::mem::take(&mut self.printed) {
             let here = if place.is_empty() { Place::Root } else { Place::Key(&Place::Root, &place) };
@@ -362,12 +390,7 @@ impl<'d> Reader<'d> {
             self.faults.warning(at, &Place::Root, "policies-not-told", what, cure);
         }
         self.tell_duplicates();
-        let Self { mut file, faults, .. } = self;
-        if faults.any_error() {
-            return Err(faults.into_list());
-        }
-        file.warnings = faults.into_list();
-        Ok(file)
+        (self.file, self.faults)
     }
 
     /// An entry that is replaced by another without a word could be the one that was meant.

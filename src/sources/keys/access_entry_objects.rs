@@ -16,6 +16,14 @@ pub(super) fn is_object(node: Node<'_>) -> bool {
     ["apiVersion", "kind"].into_iter().any(|key| node.member(key).is_some())
 }
 
+/// Whether an object, or an item of a list that tells its kind, is of our group; others have kinds of this name too.
+pub(super) fn is_entry_object(node: Node<'_>, told: Option<&str>) -> bool {
+    let text = |key| node.member(key).and_then(Node::scalar).map(|scalar| scalar.text);
+    let ours = |version: &str| version.split('/').next() == API_VERSION.split('/').next();
+    let is_kind = text("kind").or(told).is_some_and(|kind| kind == OBJECT_KIND || kind == LIST_KIND);
+    is_kind && text("apiVersion").is_none_or(ours)
+}
+
 /// Judges `apiVersion`; the items of a list need not have one.
 pub(super) fn judge_version(node: Node<'_>, kind: &str, place: &Place<'_>, faults: &mut Faults) {
     let wanted = if kind == "List" { "v1" } else { API_VERSION };

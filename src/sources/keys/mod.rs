@@ -26,7 +26,7 @@ mod typing;
 use std::sync::Arc;
 
 pub use access_entry::{access_entry_text, parse_access_entry};
-pub use access_entry_file::{AccessEntryFile, AccessEntryFileSettings, parse_access_entry_file};
+pub use access_entry_file::{AccessEntryFile, AccessEntryFileSettings, access_entries_among, parse_access_entry_file};
 pub use accounts::{parse_accounts, warn_of_lost_digits};
 pub use append::{AppendError, append_entry};
 pub use aws_auth::{AwsAuth, AwsAuthPart, parse_aws_auth};
