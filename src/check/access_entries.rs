@@ -47,10 +47,8 @@ fn old_spellings(map: Node<'_>, place: &Place<'_>, faults: &mut Faults) {
 
 /// Judges every access entry of a file.
 pub(super) fn judge<'d>(sheet: &Sheet<'_>, several: &'d Several<'d>, found: &mut Found) {
-    let settings = AccessEntryFileSettings {
-        cluster_account: sheet.neighbours.cluster_account(),
-        unknown: Severity::Error,
-    };
+    let settings =
+        AccessEntryFileSettings { cluster_account: sheet.neighbours.cluster_account(), unknown: Severity::Error };
     let file = access_entries_among(&sheet.file.name, several, &settings);
     let entries: Vec<Entry> = file.entries.into_iter().map(|entry| entry.entry).collect();
     found.faults.extend(file.warnings);
@@ -97,10 +95,18 @@ impl Doubts<'_> {
         match entry.access_type() {
             Some(AccessEntryType::FargateLinux | AccessEntryType::HybridLinux) => {
                 let what = format!("whoever may assume `{principal}` picks the name of the node, by its session name");
-                self.warn("username", "node-name-by-caller", what, "let the role's trust policy admit the service alone");
+                self.warn(
+                    "username",
+                    "node-name-by-caller",
+                    what,
+                    "let the role's trust policy admit the service alone",
+                );
             }
             Some(AccessEntryType::Standard) if is_role && !named().any(is_session) => {
-                let what = format!("all sessions of `{principal}` are `{}`: audit logs do not tell them apart", entry.username());
+                let what = format!(
+                    "all sessions of `{principal}` are `{}`: audit logs do not tell them apart",
+                    entry.username()
+                );
                 self.warn("username", "one-name-for-all", what, "write a colon and {{SessionName}} into the username");
             }
             Some(_) | None => {}

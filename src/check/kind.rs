@@ -100,7 +100,9 @@ fn policy_of(role: Node<'_>) -> Option<AccessPolicy> {
 fn is_printed(root: Node<'_>) -> bool {
     let has = |key: &str| root.member(key).is_some();
     match root.value() {
-        Value::List(mut items) => items.next().is_some_and(|first| matches!(first.value(), Value::Map(_)) && is_printed(first)),
+        Value::List(mut items) => {
+            items.next().is_some_and(|first| matches!(first.value(), Value::Map(_)) && is_printed(first))
+        }
         Value::Map(_) => {
             ["accessEntry", "accessEntries", "associatedAccessPolicies"].into_iter().any(has)
                 || has("principalArn") && (has("accessEntryArn") || has("clusterName"))

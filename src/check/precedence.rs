@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::table::{Row, Table};
 use super::Checked;
+use super::table::{Row, Table};
 use crate::diagnostic::{Diagnostic, Position, Severity};
 use crate::mapping::SourceKind;
 
@@ -26,7 +26,8 @@ pub(super) fn judge(checked: &mut Checked, order: Option<&[SourceKind]>) {
                 (Some(other), Some(own)) => other < own,
                 _ => false,
             };
-            let shadow = SourceKind::ALL.into_iter().filter(earlier).find_map(|kind| other(kind).map(|found| (kind, found)));
+            let shadow =
+                SourceKind::ALL.into_iter().filter(earlier).find_map(|kind| other(kind).map(|found| (kind, found)));
             if let Some((kind, (theirs, other))) = shadow {
                 let what = format!(
                     "`{}` stands in {} at line {} too, and {kind} is asked first: this entry is never reached",

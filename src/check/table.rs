@@ -112,7 +112,8 @@ impl Row {
     /// What narrows it.
     fn only(&self) -> String {
         let policies = Some(self.policies.join(" and ")).filter(|policies| !policies.is_empty());
-        let parts = [("with", &policies), ("userid", &self.userid), ("from", &self.not_before), ("until", &self.not_after)];
+        let parts =
+            [("with", &policies), ("userid", &self.userid), ("from", &self.not_before), ("until", &self.not_after)];
         let told = parts.iter().filter_map(|(word, value)| value.as_ref().map(|value| format!("{word} {value}")));
         told.collect::<Vec<_>>().join(", ")
     }

@@ -1,7 +1,7 @@
 //! Where access entries come from, which of entries and aws-auth count, and what becomes of access policies.
 //!
-//! A source that is named needs its settings, settings need their source, and neither may contradict
-//! `server.authenticationMode`.
+//! A source that is named needs its settings, settings without their source are told (`--backend-mode` may name it), and
+//! no source may contradict `server.authenticationMode`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -40,7 +40,7 @@ pub(super) fn file(server: &ServerKeys, modes: &[Mode], judge: &mut Judge) -> Op
         (Some(_), from, false) if !may_change(server) => {
             let what = "a file of access entries is named, and backendMode has no AccessEntryFile".to_owned();
             let cure = "add AccessEntryFile to backendMode, before EKSConfigMap, or remove the path";
-            judge.error(from, FILE_KEY, "access-entry-file", what, cure);
+            judge.warning(from, FILE_KEY, "access-entry-file", what, cure);
         }
         (None, from, true) => {
             let what = "backendMode has AccessEntryFile, and no file is named".to_owned();
@@ -68,7 +68,7 @@ pub(super) fn mirror(
     if !wanted && !may_change(server) {
         let what = "an EKS cluster is named, and backendMode has no EKSAccessEntries".to_owned();
         let cure = "add EKSAccessEntries to backendMode, before EKSConfigMap, or remove eksAccessEntries";
-        judge.error(from_of(&keys.cluster_name), NAME_KEY, "eks-access-entries", what, cure);
+        judge.warning(from_of(&keys.cluster_name), NAME_KEY, "eks-access-entries", what, cure);
     }
     for (text, given, key) in
         [(&name, &keys.cluster_name, NAME_KEY), (&region, &keys.region, "server.eksAccessEntries.region")]

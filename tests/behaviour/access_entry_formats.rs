@@ -8,7 +8,12 @@ fn read(text: &str) -> Result<AccessEntryFile, Vec<String>> {
     let settings = AccessEntryFileSettings { cluster_account: None, unknown: Severity::Error };
     let format = if text.starts_with(['{', '[']) { Format::Json } else { Format::Yaml };
     let told = |faults: Vec<iam_bridge::diagnostic::Diagnostic>| {
-        faults.iter().map(|fault| format!("{}:{} {} {}", fault.at.unwrap().line, fault.at.unwrap().column, fault.code, fault.key)).collect()
+        faults
+            .iter()
+            .map(|fault| {
+                format!("{}:{} {} {}", fault.at.unwrap().line, fault.at.unwrap().column, fault.code, fault.key)
+            })
+            .collect()
     };
     parse_access_entry_file("e", text, format, &settings).map_err(told)
 }
@@ -23,11 +28,15 @@ fn names(text: &str) -> Vec<(String, usize)> {
 const ROLE: &str = "arn:aws:iam::111122223333:role";
 
 fn object(name: &str) -> String {
-    format!("apiVersion: iam-bridge.dev/v1alpha1\nkind: AccessEntry\nmetadata: {{name: {name}, uid: x}}\nspec:\n  principalArn: {ROLE}/{name}\n  username: {name}\nstatus: {{anything: 1}}\n")
+    format!(
+        "apiVersion: iam-bridge.dev/v1alpha1\nkind: AccessEntry\nmetadata: {{name: {name}, uid: x}}\nspec:\n  principalArn: {ROLE}/{name}\n  username: {name}\nstatus: {{anything: 1}}\n"
+    )
 }
 
 fn printed(name: &str) -> String {
-    format!(r#"{{"clusterName": "c", "principalArn": "{ROLE}/{name}", "kubernetesGroups": [], "accessEntryArn": "a", "createdAt": 1.5, "tags": {{}}, "username": "{name}", "type": "STANDARD"}}"#)
+    format!(
+        r#"{{"clusterName": "c", "principalArn": "{ROLE}/{name}", "kubernetesGroups": [], "accessEntryArn": "a", "createdAt": 1.5, "tags": {{}}, "username": "{name}", "type": "STANDARD"}}"#
+    )
 }
 
 const VIEW: &str = r#"[{"policyArn": "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy", "accessScope": {"type": "cluster", "namespaces": []}, "associatedAt": 1}]"#;
@@ -40,7 +49,9 @@ fn objects_stand_in_lists_and_streams() {
     let list = format!("apiVersion: v1\nkind: List\nitems:\n- {}\n- {}\n", item("a"), item("b"));
     assert_eq!(names(&list), a_and_b);
     let ours = "apiVersion: iam-bridge.dev/v1alpha1\nkind: AccessEntryList\nitems:\n";
-    let bare = format!("{ours}- spec: {{principalArn: \"{ROLE}/a\", username: a}}\n- metadata: {{name: n}}\n  spec: {{principalArn: \"{ROLE}/b\", username: b}}\n");
+    let bare = format!(
+        "{ours}- spec: {{principalArn: \"{ROLE}/a\", username: a}}\n- metadata: {{name: n}}\n  spec: {{principalArn: \"{ROLE}/b\", username: b}}\n"
+    );
     assert_eq!(names(&bare), a_and_b);
     assert_eq!(read(&bare).unwrap().names, [None, Some("n".to_owned())]);
     assert_eq!(names(ours.trim_end()), [], "null is an empty list");
@@ -50,7 +61,9 @@ fn objects_stand_in_lists_and_streams() {
 fn what_the_aws_cli_prints_is_read_with_its_policies() {
     let one = [("a".to_owned(), 1)];
     let (a, b) = (printed("a"), printed("b"));
-    let listed = |name: &str| format!(r#"{{"clusterName": "c", "principalArn": "{ROLE}/{name}", "associatedAccessPolicies": {VIEW}}}"#);
+    let listed = |name: &str| {
+        format!(r#"{{"clusterName": "c", "principalArn": "{ROLE}/{name}", "associatedAccessPolicies": {VIEW}}}"#)
+    };
     assert_eq!(names(&format!(r#"{{"accessEntry": {a}, "associatedAccessPolicies": {VIEW}}}"#)), one);
     assert_eq!(names(&format!(r#"[{{"accessEntry": {a}}}, {}]"#, listed("a"))), one, "as jq -s gathers");
     assert_eq!(names(&format!(r#"{{"accessEntries": [{a}], "associatedAccessPolicies": {VIEW}}}"#)), one);
@@ -76,12 +89,21 @@ fn every_fault_is_told_with_its_place() {
         ("x: 1\n", vec!["1:1 no-access-entry "]),
         ("- 1\n", vec!["1:3 bad-type [0]"]),
         ("apiVersion: v1\nkind: Secret\n", vec!["2:7 other-kind kind"]),
-        ("apiVersion: eks.services.k8s.aws/v1alpha1\nkind: AccessEntry\nspec: {}\n", vec!["1:13 bad-api-version apiVersion", "3:7 principal-arn spec.principalArn"]),
-        ("apiVersion: iam-bridge.dev/v1alpha1\nkind: AccessEntry\nSpec: {}\n", vec!["3:1 unknown-key Spec", "3:7 principal-arn spec.principalArn"]),
+        (
+            "apiVersion: eks.services.k8s.aws/v1alpha1\nkind: AccessEntry\nspec: {}\n",
+            vec!["1:13 bad-api-version apiVersion", "3:7 principal-arn spec.principalArn"],
+        ),
+        (
+            "apiVersion: iam-bridge.dev/v1alpha1\nkind: AccessEntry\nSpec: {}\n",
+            vec!["3:1 unknown-key Spec", "3:7 principal-arn spec.principalArn"],
+        ),
         ("apiVersion: iam-bridge.dev/v1alpha1\nkind: AccessEntry\n", vec!["1:1 no-spec spec"]),
         ("kind: AccessEntryList\n", vec!["1:1 no-items items"]),
         (r#"{"accessEntries": ["arn:aws:iam::111122223333:role/a"]}"#, vec!["1:20 bad-type accessEntries[0]"]),
-        (r#"{"principalArn": "x", "associatedAccessPolicies": []}"#, vec!["1:51 policy-of-nobody associatedAccessPolicies"]),
+        (
+            r#"{"principalArn": "x", "associatedAccessPolicies": []}"#,
+            vec!["1:51 policy-of-nobody associatedAccessPolicies"],
+        ),
         (twice.as_str(), vec!["9:1 duplicate-principal principalArn"]),
     ];
     for (text, expected) in cases {

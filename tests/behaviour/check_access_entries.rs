@@ -19,7 +19,9 @@ fn told(specs: &str) -> Vec<&'static str> {
 fn doubts_about_good_entries_are_told() {
     let role = "arn:aws:iam::111122223333:role/Dev";
     let grant = |policy: &str, namespaces: &str| {
-        format!("- spec: {{principalArn: \"{role}\", policyAssociations: [{{policy: {policy}, accessScope: {{type: namespace, namespaces: [{namespaces}]}}}}]}}\n")
+        format!(
+            "- spec: {{principalArn: \"{role}\", policyAssociations: [{{policy: {policy}, accessScope: {{type: namespace, namespaces: [{namespaces}]}}}}]}}\n"
+        )
     };
     for (specs, expected) in [
         (format!("- spec: {{principalArn: \"{role}\"}}\n"), vec![]),
@@ -66,14 +68,18 @@ fn groups_of_access_policies_are_an_error_elsewhere() {
 fn what_an_earlier_source_decides_is_told() {
     let folder = TempDir::new().unwrap();
     let aws_auth = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: aws-auth, namespace: kube-system}\ndata:\n  mapRoles: |\n    - rolearn: arn:aws:iam::111122223333:role/dev\n      username: d:{{SessionName}}\n      groups: [g]\n";
-    let entries = format!("{HEAD}- spec: {{principalArn: \"arn:aws:iam::111122223333:role/path/Dev\", principalId: AROAEXAMPLEEXAMPLE123}}\n");
+    let entries = format!(
+        "{HEAD}- spec: {{principalArn: \"arn:aws:iam::111122223333:role/path/Dev\", principalId: AROAEXAMPLEEXAMPLE123}}\n"
+    );
     let paths = ["a.yaml", "c.yaml", "e.yaml"].map(|name| folder.path().join(name));
     fs::write(&paths[0], aws_auth).unwrap();
     fs::write(&paths[2], entries).unwrap();
-    for (list, expected) in
-        [("AccessEntryFile, EKSConfigMap", "principal-in-aws-auth"), ("EKSConfigMap, AccessEntryFile", "shadowed-entry")]
-    {
-        let config = format!("clusterID: prod.example.com\nserver:\n  accessEntryFile: /e.yaml\n  backendMode: [{list}]\n");
+    for (list, expected) in [
+        ("AccessEntryFile, EKSConfigMap", "principal-in-aws-auth"),
+        ("EKSConfigMap, AccessEntryFile", "shadowed-entry"),
+    ] {
+        let config =
+            format!("clusterID: prod.example.com\nserver:\n  accessEntryFile: /e.yaml\n  backendMode: [{list}]\n");
         fs::write(&paths[1], config).unwrap();
         let found = check::check(&paths, &Options::default()).faults;
         let last = found.last().unwrap();
@@ -86,7 +92,10 @@ fn what_an_earlier_source_decides_is_told() {
 fn a_role_of_a_policy_that_was_changed_is_told() {
     let shipped = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/access-policies.yaml")).unwrap();
     let drift = |text: &str| {
-        checked("p.yaml", text, &Options::default()).into_iter().filter(|fault| fault.code == "policy-role-drift").count()
+        checked("p.yaml", text, &Options::default())
+            .into_iter()
+            .filter(|fault| fault.code == "policy-role-drift")
+            .count()
     };
     assert_eq!(drift(&shipped), 0);
     let role = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: \"iam-bridge.dev:AmazonEKSSecretReaderPolicy\"}\nrules:\n- {apiGroups: [\"\"], resources: [secrets], verbs: [get, list, watch, delete]}\n";

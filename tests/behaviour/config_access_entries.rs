@@ -65,7 +65,7 @@ fn what_is_left_out_has_its_default() {
 fn a_source_needs_its_settings_and_settings_their_source() {
     let cases = [
         ("  backendMode: [AccessEntryFile]\n", vec!["!access-entry-file server.accessEntryFile"]),
-        ("  accessEntryFile: /e.yaml\n", vec!["!access-entry-file server.accessEntryFile"]),
+        ("  accessEntryFile: /e.yaml\n", vec!["access-entry-file server.accessEntryFile"]),
         ("  accessEntryFile: \"\"\n", vec![]),
         ("  accessEntryFile: /e.yaml\n  dynamicBackendModePath: /m.json\n", vec![]),
         (
@@ -77,7 +77,7 @@ fn a_source_needs_its_settings_and_settings_their_source() {
         ),
         (
             "  eksAccessEntries: {clusterName: c, region: us-east-1}\n",
-            vec!["!eks-access-entries server.eksAccessEntries.clusterName"],
+            vec!["eks-access-entries server.eksAccessEntries.clusterName"],
         ),
         ("  eksAccessEntries: {clusterName: c, region: us-east-1}\n  dynamicBackendModePath: /m.json\n", vec![]),
         ("  eksAccessEntries: {interval: 15s}\n", vec![]),

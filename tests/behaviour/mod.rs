@@ -2,12 +2,11 @@
 
 mod access_entries;
 mod access_entry_crd;
+mod access_entry_file;
+mod access_entry_formats;
 mod access_entry_manifest;
 mod access_entry_properties;
 mod access_policies;
-mod access_entry_file;
-mod access_entry_formats;
-mod check_access_entries;
 mod add;
 mod add_properties;
 mod add_text;
@@ -20,6 +19,7 @@ mod backend_mode;
 mod cancelled_streams;
 mod certificate;
 mod check;
+mod check_access_entries;
 mod check_mappings;
 mod check_objects;
 mod cli;

@@ -12,7 +12,9 @@
 use std::collections::BTreeMap;
 
 use super::access_entry::EntryParts;
-use super::access_entry_objects::{LIST_KIND, OBJECT_KIND, is_entry_object, is_object, judge_keys, judge_version, name_of};
+use super::access_entry_objects::{
+    LIST_KIND, OBJECT_KIND, is_entry_object, is_object, judge_keys, judge_version, name_of,
+};
 use super::entries::MAX_ENTRIES;
 use crate::diagnostic::{Diagnostic, Position, Severity};
 use crate::document::{self, Faults, Format, Items, Node, Place, Several, Value};
