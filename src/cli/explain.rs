@@ -31,7 +31,7 @@ const TOKEN_PREFIX: &str = "k8s-aws-v1.";
 const ANY_CLUSTER: &str = "any";
 
 /// The sources of a cluster, where no config file says which.
-const LIVE: [SourceKind; 2] = [SourceKind::EksConfigMap, SourceKind::Crd];
+const LIVE: [SourceKind; 3] = [SourceKind::AccessEntry, SourceKind::EksConfigMap, SourceKind::Crd];
 
 /// Until every source has read its input for the first time.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -92,9 +92,9 @@ async fn walk(
     let (chain, sources) = sources::start(&settings.sources, Arc::clone(&metrics), Clock::system()).await?;
     let state = sources.first_tables(PATIENCE).await;
     let mut unread = Unread::of(&state);
-    let mut remarks = Vec::new();
+    let mut remarks: Vec<String> = Vec::new();
     if flags.backend_mode.is_empty() && settings.sources.config_file.is_none() {
-        remarks.extend(unread.forgive_missing_kind(&state));
+        remarks = unread.forgive_missing_kinds(&state);
     }
     if !unread.0.is_empty() {
         return Err(unread.into());
@@ -148,12 +148,12 @@ impl Unread {
         Self(state.sources.iter().filter_map(why).collect())
     }
 
-    /// Where nobody named the sources, a cluster without our kind has one source less; yields the remark that says so.
-    fn forgive_missing_kind(&mut self, state: &SourcesState) -> Option<String> {
+    /// Where nobody named the sources, a cluster without a kind of ours has one source less; yields the remarks that say so.
+    fn forgive_missing_kinds(&mut self, state: &SourcesState) -> Vec<String> {
         let is_missing =
             |kind: SourceKind| state.sources.iter().any(|source| source.kind == kind && source.kind_missing);
-        let missing = self.0.extract_if(.., |(kind, _)| is_missing(*kind)).next()?;
-        Some(format!("source {} is not asked: {}", missing.0, missing.1))
+        let missing = self.0.extract_if(.., |(kind, _)| is_missing(*kind));
+        missing.map(|(kind, why)| format!("source {kind} is not asked: {why}")).collect()
     }
 
     fn tell(&self) -> Exit {

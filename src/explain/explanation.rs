@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::access_entry::{DecidingEntry, PolicyGroup};
 use crate::authenticator::Denial;
 use crate::iam::VerifiedIdentity;
 use crate::mapping::{Hint, Nearest, Origin};
@@ -37,6 +38,15 @@ pub struct Explanation {
     pub user: Option<User>,
     /// The walk, in order.
     pub steps: Vec<Step>,
+    /// The access entry that decides, also when it refuses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entry: Option<DecidingEntry>,
+    /// What its placeholders stand for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub placeholders: Vec<Rendered>,
+    /// The access policies of the deciding entry, and the group that carries each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<PolicyGroup>,
     /// How the names of the deciding entry come out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rendered: Vec<Rendered>,
@@ -137,7 +147,7 @@ pub enum Outcome {
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rendered {
-    /// `username` or `groups`.
+    /// `username`, `groups`, or `placeholder`.
     pub key: &'static str,
     /// As written.
     pub template: String,

@@ -8,6 +8,7 @@
 //! ARN (or a token's proof) ──caller──▶ VerifiedIdentity ──explain──▶ Explanation ──render──▶ text
 //! ```
 
+mod access_entry;
 mod caller;
 mod explanation;
 mod remedy;
@@ -15,6 +16,7 @@ mod text;
 
 use std::ops::ControlFlow;
 
+pub use access_entry::{DecidingEntry, PolicyGroup};
 pub use caller::{Principal, arn_cure, caller};
 pub use explanation::{Caller, Decision, Explanation, Near, Outcome, Rendered, Step, User};
 
@@ -23,7 +25,9 @@ use crate::aws::NodeName;
 use crate::clock::UnixSeconds;
 use crate::iam::VerifiedIdentity;
 use crate::live::Live;
-use crate::mapping::{self, Chain, Choice, Entry, Finding, KubernetesUser, MappingError, NodeNames, Template};
+use crate::mapping::{
+    self, Chain, Choice, Entry, Finding, KubernetesUser, MappingError, NodeNames, SourceKind, Template,
+};
 use explanation::place;
 
 /// Near entries that are told, for each source.
@@ -35,9 +39,14 @@ pub fn explain(chain: &Chain, identity: &VerifiedIdentity, now: UnixSeconds, nam
     let choice = mapping::choose(chain, identity, now);
     let user = choice.as_ref().map_err(Clone::clone).and_then(|choice| choice.render(identity, names));
     let walk = Walk::take(chain, identity, now);
-    let rendered = choice.as_ref().map(|choice| rendered(choice, identity, names)).unwrap_or_default();
+    let of_choice = choice.as_ref().ok();
+    let rendered = of_choice.map(|choice| rendered(choice, identity, names)).unwrap_or_default();
+    let deciding = walk.deciding.as_ref();
     let mut explanation = Explanation {
         caller: Some(Caller::from(identity)),
+        entry: deciding.and_then(|(source, entry)| access_entry::deciding(*source, entry, identity, now)),
+        placeholders: of_choice.map(|choice| access_entry::placeholders(choice, identity, names)).unwrap_or_default(),
+        policies: of_choice.map(|choice| access_entry::policies(choice, now)).unwrap_or_default(),
         steps: walk.steps,
         rendered,
         notes: walk.notes,
@@ -52,7 +61,10 @@ pub fn explain(chain: &Chain, identity: &VerifiedIdentity, now: UnixSeconds, nam
                     tables.flat_map(|table| mapping::nearest(&table, identity, NEAR)).map(Near::from).collect();
                 explanation.nearest.sort_by_key(|near| near.hint.is_none());
             }
-            let advice = remedy::of_mapping(&error, identity, walk.deciding.as_ref(), &explanation.nearest);
+            let advice = match &error {
+                MappingError::NotMapped if explanation.nearest.is_empty() => remedy::of_nobody(chain, identity),
+                error => remedy::of_mapping(error, identity, deciding.map(|(_, entry)| entry), &explanation.nearest),
+            };
             explanation.refuse(&Denial::Mapping(error), advice);
         }
     }
@@ -102,7 +114,7 @@ pub const fn node_note(form: NodeName) -> &'static str {
 struct Walk {
     steps: Vec<Step>,
     notes: Vec<String>,
-    deciding: Option<Entry>,
+    deciding: Option<(SourceKind, Entry)>,
     decided: bool,
 }
 
@@ -143,7 +155,7 @@ impl Walk {
                 };
                 if !self.decided {
                     self.decided = true;
-                    self.deciding = entry.cloned();
+                    self.deciding = entry.cloned().map(|entry| (table.source(), entry));
                     self.notes = entry.map(doubts).unwrap_or_default();
                 }
                 Step {

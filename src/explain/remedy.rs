@@ -4,7 +4,10 @@ use super::explanation::Near;
 use crate::authenticator::Denial;
 use crate::aws::{Bearing, StsError};
 use crate::iam::VerifiedIdentity;
-use crate::mapping::{Entry, Hint, MappingError, NameKind, Origin, ReservedName, TemplateError, suggested_member};
+use crate::mapping::{
+    Chain, Entry, Hint, MappingError, NameKind, Origin, ReservedName, SourceKind, TemplateError, suggested_entry,
+    suggested_member,
+};
 use crate::token::TokenError;
 
 /// Hints that stand beside the code, and the remedy.
@@ -18,6 +21,8 @@ pub(super) fn of_mapping(
     nearest: &[Near],
 ) -> Advice {
     let text = deciding.map(Entry::text).unwrap_or_default();
+    let is_access_entry = deciding.is_some_and(|entry| entry.access_type().is_some());
+    let (pin, end_key) = if is_access_entry { ("principalId", "expiresAt") } else { ("userid", "notAfter") };
     let remedy = match error {
         MappingError::Denied { origin, .. } => format!("if it is not meant so, remove or narrow {}", entry_at(origin)),
         MappingError::NotMapped => match nearest.first() {
@@ -25,7 +30,7 @@ pub(super) fn of_mapping(
             None => format!("add an entry with `{}` to a source", suggested_member(identity.canonical_arn())),
         },
         MappingError::UniqueIdMismatch(origin) => {
-            return pin_advice(origin, identity, text.user_id.as_deref().unwrap_or_default());
+            return pin_advice(origin, identity, pin, text.user_id.as_deref().unwrap_or_default());
         }
         MappingError::NotYetValid(origin) => {
             let start = text.not_before.unwrap_or_default();
@@ -33,13 +38,26 @@ pub(super) fn of_mapping(
         }
         MappingError::ExpiredEntry(origin) => {
             let end = text.not_after.unwrap_or_default();
-            format!("it ended at {end}: change notAfter of {}, or remove the entry", entry_at(origin))
+            format!("it ended at {end}: change {end_key} of {}, or remove the entry", entry_at(origin))
         }
         MappingError::Template { origin, source } => template_remedy(origin, source),
         MappingError::EmptyUsername(origin) => format!("give {} a username", entry_at(origin)),
         MappingError::Reserved { origin, source } => reserved_remedy(origin, source),
     };
     (Vec::new(), remedy)
+}
+
+/// For a caller whom no entry names, nor nearly: the member that would, as the first source that is asked spells it.
+pub(super) fn of_nobody(chain: &Chain, identity: &VerifiedIdentity) -> Advice {
+    let mode = *chain.mode.now();
+    let sources = chain.tables.iter().map(|table| table.now().source()).filter(|source| mode.asks(*source));
+    let takes_entries =
+        |source| matches!(source, SourceKind::AccessEntry | SourceKind::AccessEntryFile | SourceKind::EksAccessEntries);
+    let (mut entries, mut others) = (0_usize, 0_usize);
+    sources.for_each(|source| if takes_entries(source) { entries += 1 } else { others += 1 });
+    let arn = identity.canonical_arn();
+    let member = if entries > 0 && others == 0 { suggested_entry(arn) } else { suggested_member(arn) };
+    (Vec::new(), format!("add an entry with `{member}` to a source"))
 }
 
 /// For any refusal; knows no tables.
@@ -56,17 +74,17 @@ fn entry_at(origin: &Origin) -> String {
     if origin.place.is_empty() { "the entry".to_owned() } else { format!("the entry at {origin}") }
 }
 
-fn pin_advice(origin: &Origin, identity: &VerifiedIdentity, pin: &str) -> Advice {
+fn pin_advice(origin: &Origin, identity: &VerifiedIdentity, key: &str, pin: &str) -> Advice {
     let entry = entry_at(origin);
     match identity.user_id() {
         None => (Vec::new(), format!("give the caller's unique id: {entry} is pinned to `{pin}`")),
         Some(id) if id.eq_ignore_ascii_case(pin) => {
-            (vec![Hint::CaseOnly], format!("case counts in unique ids: write userid `{id}` in {entry}"))
+            (vec![Hint::CaseOnly], format!("case counts in unique ids: write {key} `{id}` in {entry}"))
         }
         Some(id) => (
             Vec::new(),
             format!(
-                "the principal was deleted and made anew, or is another: if it is meant, write userid `{id}` in {entry}"
+                "the principal was deleted and made anew, or is another: if it is meant, write {key} `{id}` in {entry}"
             ),
         ),
     }

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Display, Write};
 
+use super::access_entry::{DecidingEntry, PolicyGroup};
 use super::explanation::{Decision, Explanation, Outcome, Step};
 
 impl Explanation {
@@ -28,8 +29,16 @@ impl Explanation {
         for (number, step) in (1..).zip(&self.steps) {
             writeln!(to, "  {number}. {step}")?;
         }
+        if let Some(entry) = &self.entry {
+            write_entry(entry, to)?;
+        }
         if !self.rendered.is_empty() {
             writeln!(to, "\nnames")?;
+        }
+        for name in &self.placeholders {
+            let value = name.value.as_ref().map(|value| format!("`{value}`"));
+            let value = value.or_else(|| name.fault.clone()).unwrap_or_default();
+            field(to, "placeholder", format_args!("`{}` is {value}", name.template))?;
         }
         for name in &self.rendered {
             let outcome = match (&name.value, &name.fault) {
@@ -37,6 +46,12 @@ impl Explanation {
                 (None, fault) => format!("nothing: {}", fault.as_deref().unwrap_or_default()),
             };
             field(to, name.key, format_args!("`{}` → {outcome}", name.template))?;
+        }
+        if !self.policies.is_empty() {
+            writeln!(to, "\naccess policies")?;
+        }
+        for policy in &self.policies {
+            write_policy(policy, to)?;
         }
         if let Some(user) = &self.user {
             writeln!(to, "\nuser")?;
@@ -83,6 +98,41 @@ impl Explanation {
                 field(to, "remedy", self.remedy.as_deref().unwrap_or_default())
             }
         }
+    }
+}
+
+fn write_entry(entry: &DecidingEntry, to: &mut String) -> fmt::Result {
+    writeln!(to, "\nentry")?;
+    field(to, "source", entry.source)?;
+    field(to, "principal", &entry.principal)?;
+    field(to, "matched by", &entry.key)?;
+    field(to, "type", entry.r#type)?;
+    match (&entry.pin, entry.pin_holds) {
+        (Some(pin), Some(true)) => field(to, "pin", format_args!("{pin}, which is the caller's id"))?,
+        (Some(pin), _) => field(to, "pin", format_args!("{pin}, which is not the caller's id"))?,
+        (None, _) => field(to, "pin", "none: whoever makes a principal of this name gets in by it")?,
+    }
+    for (name, value) in
+        [("not before", &entry.not_before), ("expires at", &entry.expires_at), ("reason", &entry.reason)]
+    {
+        if let Some(value) = value {
+            field(to, name, value)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_policy(policy: &PolicyGroup, to: &mut String) -> fmt::Result {
+    let place = match policy.namespaces.as_slice() {
+        [] => "in the whole cluster".to_owned(),
+        patterns => format!("in namespaces {}", patterns.join(", ")),
+    };
+    let until =
+        policy.expires_at.as_ref().filter(|_| policy.given).map(|end| format!(" until {end}")).unwrap_or_default();
+    write!(to, "  {} {place}{until} → ", policy.policy)?;
+    match &policy.left_out {
+        None => writeln!(to, "group `{}`", policy.group),
+        Some(why) => writeln!(to, "nothing: {why}"),
     }
 }
 

@@ -254,6 +254,15 @@ impl Entry {
         self.limits()?.window.not_after
     }
 
+    /// The key that an access entry is found by: partition, account, kind and name in lower case, a role's path left out.
+    #[must_use]
+    pub fn key(&self) -> Option<String> {
+        match (&self.principal, self.access_type) {
+            (Principal::Exact(exact), Some(_)) => Some(exact.key()),
+            _ => None,
+        }
+    }
+
     /// What it matches, as a person would write it.
     #[must_use]
     pub fn principal_text(&self) -> String {

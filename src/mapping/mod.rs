@@ -51,7 +51,7 @@ pub use entry::{Entry, EntryList, EntryText, Origin, SsoText};
 pub use entry_error::EntryError;
 pub use entry_rules::{ArnReading, EntryRules, RolePaths};
 pub use entry_warning::EntryWarning;
-pub use nearest::{Nearest, nearest, suggested_member};
+pub use nearest::{Nearest, nearest, suggested_entry, suggested_member};
 pub use policies::{AccessPolicyMode, AuthenticationMode, PolicyReadiness, PolicyState};
 pub use reserved::{NameKind, ReservedName, ReservedPrefixes, is_reserved_group, is_reserved_username};
 pub use search::{Finding, Hint, search};

@@ -48,6 +48,10 @@ fn near_entry(entry: &Entry, identity: &VerifiedIdentity) -> Option<Nearest> {
     }?;
     near.principal = entry.principal_text();
     near.origin = entry.origin().clone();
+    if entry.access_type().is_some() {
+        // An access entry names one principal, by this member alone.
+        near.cure = format!("if this caller is meant, write an entry with `{}`", suggested_entry(caller));
+    }
     Some(near)
 }
 
@@ -249,6 +253,12 @@ pub fn suggested_member(caller: &CanonicalArn) -> String {
     }
     let key = if is_role(caller) { "rolearn" } else { "userarn" };
     format!("{key}: {caller}")
+}
+
+/// The member that names a caller in an access entry.
+#[must_use]
+pub fn suggested_entry(caller: &CanonicalArn) -> String {
+    format!("principalArn: {caller}")
 }
 
 fn is_role(caller: &CanonicalArn) -> bool {

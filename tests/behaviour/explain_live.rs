@@ -70,12 +70,12 @@ async fn a_caller_is_explained_by_what_the_cluster_holds_and_nothing_is_written(
     assert_eq!(answer["user"]["username"], "dev:alice");
     let steps = answer["steps"].as_array().unwrap();
     let walk: Vec<&str> = steps.iter().map(|step| step["source"].as_str().unwrap()).collect();
-    assert_eq!(walk, ["deny", "EKSConfigMap", "CRD"]);
-    assert_eq!(steps[1]["place"], "kube-system/aws-auth/mapRoles:1");
+    assert_eq!(walk, ["deny", "AccessEntry", "EKSConfigMap", "CRD"]);
+    assert_eq!(steps[2]["place"], "kube-system/aws-auth/mapRoles:1");
 
     let (said, answer) = place.ask(&["arn:aws:sts::111122223333:assumed-role/Ops/bob"]);
     assert_eq!((said.code, &answer["user"]["username"]), (Some(0), &json!("ops")), "{said:?}");
-    assert!(answer["steps"][2]["place"].as_str().unwrap().contains("ops"), "{answer}");
+    assert!(answer["steps"][3]["place"].as_str().unwrap().contains("ops"), "{answer}");
     let (said, answer) =
         place.ask(&["arn:aws:sts::111122223333:assumed-role/Ops/bob", "--backend-mode", "EKSConfigMap"]);
     assert_eq!((said.code, &answer["reason"]), (Some(1), &json!("not_mapped")), "{said:?}");

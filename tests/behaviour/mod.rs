@@ -50,6 +50,7 @@ mod entries_pin;
 mod entries_render;
 mod exec_entry;
 mod explain;
+mod explain_entries;
 mod explain_live;
 mod following;
 mod get_token;

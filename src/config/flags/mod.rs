@@ -182,7 +182,7 @@ pub struct Explain {
     #[arg(long, value_name = "NAME")]
     pub partition: Option<String>,
 
-    /// Sources of mappings, in the order they are asked [default: those of the config file, else EKSConfigMap and CRD]
+    /// Sources of mappings, in the order they are asked [default: those of the config file, else AccessEntry, EKSConfigMap and CRD]
     #[arg(long, value_name = "MODES", value_delimiter = ',')]
     pub backend_mode: Vec<String>,
 
