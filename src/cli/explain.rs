@@ -148,11 +148,12 @@ impl Unread {
         Self(state.sources.iter().filter_map(why).collect())
     }
 
-    /// Where nobody named the sources, a cluster without a kind of ours has one source less; yields the remarks that say so.
+    /// Where nobody named the sources, a cluster without a kind of ours has one source less, and one whose access entries
+    /// the account may not read is answered for without them; yields the remarks that say so.
     fn forgive_missing_kinds(&mut self, state: &SourcesState) -> Vec<String> {
         let is_missing =
             |kind: SourceKind| state.sources.iter().any(|source| source.kind == kind && source.kind_missing);
-        let missing = self.0.extract_if(.., |(kind, _)| is_missing(*kind));
+        let missing = self.0.extract_if(.., |(kind, _)| is_missing(*kind) || *kind == SourceKind::AccessEntry);
         missing.map(|(kind, why)| format!("source {kind} is not asked: {why}")).collect()
     }
 

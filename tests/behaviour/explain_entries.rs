@@ -1,7 +1,5 @@
 //! Why an access entry decides, and what it gives.
 
-use std::sync::Arc;
-
 use iam_bridge::explain::{self, Decision, Explanation, Outcome, Principal};
 use iam_bridge::iam::Partition;
 use iam_bridge::live::Live;
@@ -35,13 +33,14 @@ fn entries() -> MappingTable {
 }
 
 fn chain() -> Chain {
-    let aws_auth = table(SourceKind::EksConfigMap, &[role("arn:aws:iam::111122223333:role/Dev", "old", &["g"])], &[], &[]);
+    let aws_auth =
+        table(SourceKind::EksConfigMap, &[role("arn:aws:iam::111122223333:role/Dev", "old", &["g"])], &[], &[]);
     Chain { tables: vec![Live::fixed(entries()), Live::fixed(aws_auth)], ..Chain::default() }
 }
 
 fn explained(chain: &Chain, arn: &str, id: &str) -> Explanation {
     let (identity, _) = explain::caller(&Principal { arn, user_id: Some(id), ..Principal::default() }).unwrap();
-    explain::explain(chain, &identity, NOW, &NodeNames::Known(Arc::default()))
+    explain::explain(chain, &identity, NOW, &NodeNames::Unavailable)
 }
 
 #[test]
@@ -49,7 +48,10 @@ fn key_pin_placeholders_and_each_policy_are_told_and_who_is_hidden() {
     let explanation = explained(&chain(), ALICE, "AROADEV1111111111111");
     assert_eq!(explanation.decision, Decision::Allowed);
     let entry = explanation.entry.clone().unwrap();
-    assert_eq!((entry.source, entry.r#type, entry.pin_holds, entry.window), ("AccessEntryFile", "STANDARD", Some(true), Some("within")));
+    assert_eq!(
+        (entry.source, entry.r#type, entry.pin_holds, entry.window),
+        ("AccessEntryFile", "STANDARD", Some(true), Some("within"))
+    );
     assert_eq!(entry.key, "arn:aws:iam::111122223333:role/dev");
     let told: Vec<_> = explanation.policies.iter().map(|policy| (policy.policy, policy.scope, policy.given)).collect();
     assert_eq!(told, [("AmazonEKSViewPolicy", "namespace", true), ("AmazonEKSAdminViewPolicy", "cluster", false)]);
@@ -91,7 +93,10 @@ fn a_pin_that_is_anothers_ends_the_walk_and_says_which_member_to_mend() {
     let explanation = explained(&chain(), ALICE, "AROANEW1111111111111");
     assert_eq!((explanation.decision, explanation.reason), (Decision::Refused, Some("unique_id_mismatch")));
     assert_eq!(explanation.entry.as_ref().unwrap().pin_holds, Some(false));
-    assert!(explanation.remedy.as_ref().unwrap().contains("write principalId `AROANEW1111111111111`"), "{explanation:?}");
+    assert!(
+        explanation.remedy.as_ref().unwrap().contains("write principalId `AROANEW1111111111111`"),
+        "{explanation:?}"
+    );
     assert!(explanation.render().contains("which is not the caller's id"));
 }
 
