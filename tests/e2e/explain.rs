@@ -33,7 +33,7 @@ fn e2e_explain_reads_what_the_cluster_holds_with_the_rights_of_the_server() {
         (said.code == Some(0)).then_some(answer)
     });
     assert_eq!(first["user"]["username"], "by-map");
-    assert_eq!(first["steps"][1]["place"], "kube-system/aws-auth/mapRoles:1");
+    assert_eq!(first["steps"][2]["place"], "kube-system/aws-auth/mapRoles:1");
     let (said, answer) = ask(&account, "ExplainedObject");
     assert_eq!((said.code, &answer["user"]["username"]), (Some(0), &json!("by-object")), "{said:?}");
     let (said, answer) = ask(&account, "Unexplained");
