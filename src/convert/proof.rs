@@ -75,25 +75,24 @@ impl Proof {
         let pinned_by_us = ids.is_empty();
         ids.extend(made.text.principal_id.clone());
         let instants = instants(std::iter::once(entry), self.now);
-        let (mut anybody, mut refusals) = (false, BTreeSet::new());
         let samples = samples(&arn, &ids);
-        for (sample, at) in samples.iter().flat_map(|sample| instants.iter().map(move |at| (sample, UnixSeconds(*at))))
-        {
-            let old = becomes(&self.before, &sample.identity, at);
-            let new = becomes(&after, &sample.identity, at);
-            match (&old, &new) {
-                (Becomes::User(..), _) => anybody = true,
-                (Becomes::Nobody(why), _) => {
-                    refusals.insert(why.clone());
-                }
-            }
-            compare(sample, &old, &new, pinned_by_us, made)?;
+        let all = samples.iter().flat_map(|sample| instants.iter().map(move |at| (sample, UnixSeconds(*at))));
+        let olds: Vec<_> = all.map(|(sample, at)| (sample, at, becomes(&self.before, &sample.identity, at))).collect();
+        let refused = olds.iter().filter_map(|(_, _, old)| match old {
+            Becomes::Nobody(why) => Some(why.as_str()),
+            Becomes::User(..) => None,
+        });
+        let refused: Vec<&str> = refused.collect();
+        if refused.len() == olds.len() && matches!(line.what, What::Mapping(_)) {
+            let why = refused.into_iter().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join("; ");
+            let why = format!("the line lets nobody in: {why}");
+            return Err(Refusal::new(why, "remove it, or mend it and convert again"));
         }
-        if anybody || matches!(line.what, What::Entry(..)) {
-            return Ok(());
+        for (sample, at, old) in &olds {
+            let new = becomes(&after, &sample.identity, *at);
+            compare(sample, old, &new, pinned_by_us, made)?;
         }
-        let why = refusals.into_iter().collect::<Vec<_>>().join("; ");
-        Err(Refusal::new(format!("the line lets nobody in: {why}"), "remove it, or mend it and convert again"))
+        Ok(())
     }
 }
 

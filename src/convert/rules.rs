@@ -1,6 +1,7 @@
 //! One mapping as an access entry: what an entry can say, what it says otherwise, and what it cannot say.
 
 use super::made::{How, Made, Refusal, Target, Usernames};
+use super::standing::EVERYBODY;
 use crate::iam::{CanonicalArn, PrincipalKind, SsoRole};
 use crate::mapping::{
     AccessEntry, AccessEntryError, AccessEntryForm, AccessEntryRules, AccessEntryText, AccessEntryType,
@@ -10,8 +11,6 @@ use crate::rbac::AccessPolicy;
 
 /// The group that bypasses RBAC.
 const MASTERS: &str = "system:masters";
-/// The API server puts everybody into it.
-const AUTHENTICATED: &str = "system:authenticated";
 const NODES: &str = "system:nodes";
 const WINDOWS: &str = "eks:kube-proxy-windows";
 const PROXIER: &str = "system:node-proxier";
@@ -33,7 +32,7 @@ pub(super) fn of_mapping(entry: &Entry, how: How) -> Result<Made, Refusal> {
     limits(&text, how.target, &mut made)?;
     let is_role = matches!(arn.kind(), PrincipalKind::Role | PrincipalKind::AssumedRole);
     if is_role && text.username.starts_with(NODE_PREFIX) {
-        node(&text, &mut made)?;
+        node(&text, &arn, &mut made)?;
     } else {
         groups(&text, &arn, &mut made)?;
         username(&text.username, &arn, how, &mut made)?;
@@ -140,8 +139,9 @@ pub(super) fn fit_limits(target: Target, made: &mut Made) -> Result<(), Refusal>
 }
 
 /// A line of nodes.
-fn node(text: &EntryText, made: &mut Made) -> Result<(), Refusal> {
-    let groups: Vec<&str> = text.groups.iter().map(String::as_str).collect();
+fn node(text: &EntryText, arn: &CanonicalArn, made: &mut Made) -> Result<(), Refusal> {
+    let groups = text.groups.iter().map(|written| literal(written, arn)).collect::<Result<Vec<String>, _>>()?;
+    let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
     let has = |group: &str| groups.contains(&group);
     let entry_type = match text.username.strip_prefix(NODE_PREFIX) {
         Some("{{EC2PrivateDNSName}}") if has(WINDOWS) => AccessEntryType::Ec2Windows,
@@ -185,14 +185,7 @@ fn node(text: &EntryText, made: &mut Made) -> Result<(), Refusal> {
 /// Groups: those of Kubernetes' own become a policy, or nothing.
 fn groups(text: &EntryText, arn: &CanonicalArn, made: &mut Made) -> Result<(), Refusal> {
     for written in &text.groups {
-        let group = constant(written, arn);
-        if Template::parse(&group).placeholders().next().is_some() {
-            let why = format!("group `{written}` differs from session to session, and groups of entries are literal");
-            return Err(Refusal::new(
-                why,
-                "write one entry with a group of its own for each role, or keep the line behind the entries",
-            ));
-        }
+        let group = literal(written, arn)?;
         if group == MASTERS {
             made.was_master = true;
             made.text.associations.push(AssociationText {
@@ -208,8 +201,8 @@ fn groups(text: &EntryText, arn: &CanonicalArn, made: &mut Made) -> Result<(), R
             if !made.changes.contains(&change) {
                 made.changes.push(change);
             }
-        } else if group == AUTHENTICATED {
-            made.notes.push(format!("group `{AUTHENTICATED}` is left out: the API server gives it to everybody"));
+        } else if group == EVERYBODY {
+            made.notes.push(format!("group `{EVERYBODY}` is left out: the API server gives it to everybody"));
         } else if group.starts_with("system:") {
             let name = group.trim_start_matches("system:").replace(':', "-");
             let cure = format!(
@@ -221,6 +214,17 @@ fn groups(text: &EntryText, arn: &CanonicalArn, made: &mut Made) -> Result<(), R
         }
     }
     Ok(())
+}
+
+/// A group that is the same in every session.
+fn literal(written: &str, arn: &CanonicalArn) -> Result<String, Refusal> {
+    let group = constant(written, arn);
+    if Template::parse(&group).placeholders().next().is_none() {
+        return Ok(group);
+    }
+    let why = format!("group `{written}` differs from session to session, and groups of entries are literal");
+    let cure = "write one entry with a group of its own for each role, or keep the line behind the entries";
+    Err(Refusal::new(why, cure))
 }
 
 /// The username, or what stands for it.

@@ -21,6 +21,9 @@ const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
 const ANY_ROLE: &str = "AROAEXAMPLEEXAMPLE01";
 const ANY_USER: &str = "AIDAEXAMPLEEXAMPLE01";
 
+/// The API server puts everybody into it, whatever a mapping says.
+pub(super) const EVERYBODY: &str = "system:authenticated";
+
 /// A caller that stands for others.
 #[derive(Clone, Debug)]
 pub(super) struct Sample {
@@ -94,7 +97,10 @@ pub(super) fn deciding(chain: &Chain, identity: &VerifiedIdentity, now: UnixSeco
 pub(super) fn becomes(chain: &Chain, identity: &VerifiedIdentity, now: UnixSeconds) -> Becomes {
     let names = NodeNames::Known(BTreeMap::from([(INSTANCE.to_owned(), NODE_NAME.to_owned())]));
     match mapping::choose(chain, identity, now).and_then(|choice| choice.render(identity, &names)) {
-        Ok(user) => Becomes::User(user.username, user.groups.into_iter().collect()),
+        Ok(user) => {
+            let groups = user.groups.into_iter().filter(|group| group != EVERYBODY);
+            Becomes::User(user.username, groups.collect())
+        }
         Err(error) => Becomes::Nobody(why(&error)),
     }
 }
