@@ -12,7 +12,7 @@ pub(super) enum Kind<'d> {
     Ack,
     /// The ConfigMap `aws-auth`, or its data.
     AwsAuth,
-    /// A RoleBinding or ClusterRoleBinding.
+    /// A `RoleBinding` or `ClusterRoleBinding`.
     Binding,
     /// The file of `dynamicfilepath`.
     DynamicFile,

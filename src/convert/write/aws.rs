@@ -1,6 +1,6 @@
 //! Command lines of the AWS CLI, quoted for a shell.
 
-use serde_json::json;
+use serde_json::{Map, Value};
 
 use super::{NamedEntry, policy_arn, type_of};
 
@@ -31,14 +31,16 @@ fn entry_commands(entry: &NamedEntry, cluster: &str) -> Vec<Vec<String>> {
         }
     } else {
         // The CLI would take one of the names for a flag, a file, or a list: JSON leaves nothing to guess.
-        let mut input = json!({ "principalArn": text.principal_arn, "type": type_of(text) });
+        let mut input = Map::new();
+        input.insert("principalArn".to_owned(), text.principal_arn.as_str().into());
+        input.insert("type".to_owned(), type_of(text).into());
         if let Some(username) = &text.username {
-            input["username"] = username.as_str().into();
+            input.insert("username".to_owned(), username.as_str().into());
         }
         if !text.kubernetes_groups.is_empty() {
-            input["kubernetesGroups"] = text.kubernetes_groups.iter().map(String::as_str).collect();
+            input.insert("kubernetesGroups".to_owned(), text.kubernetes_groups.iter().map(String::as_str).collect());
         }
-        create.extend(words(&["--cli-input-json", &input.to_string()]));
+        create.extend(words(&["--cli-input-json", &Value::Object(input).to_string()]));
     }
     let mut all = vec![create];
     for association in &text.associations {
