@@ -1,4 +1,4 @@
-//! An AccessEntry as it comes, whatever somebody has put into it.
+//! An `AccessEntry` as it comes, whatever somebody has put into it.
 
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -9,7 +9,7 @@ use super::{AccessEntryStatus, LeanObject, LeanParts};
 /// One object.
 pub type AccessEntryObject = LeanObject<AccessEntryParts>;
 
-/// What is read of an AccessEntry.
+/// What is read of an `AccessEntry`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AccessEntryParts;
 

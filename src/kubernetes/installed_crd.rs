@@ -58,7 +58,7 @@ pub fn dropped_by(spec: &Value) -> Vec<&'static str> {
 }
 
 impl InstalledKind {
-    /// AccessEntry
+    /// `AccessEntry`
     pub const ACCESS_ENTRY: Self = Self {
         schema: "/openapi/v3/apis/iam-bridge.dev/v1alpha1",
         kind: "AccessEntry",

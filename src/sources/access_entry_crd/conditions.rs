@@ -1,4 +1,4 @@
-//! What the status of each AccessEntry is to say, and when that changes although no object does: an expiry is reached, or
+//! What the status of each `AccessEntry` is to say, and when that changes although no object does: an expiry is reached, or
 //! the objects of an access policy are there by now.
 
 use std::collections::{BTreeSet, HashMap, HashSet};

@@ -32,7 +32,7 @@ const PLACE: &str = "accessentry/";
 /// Follows the objects until it is dropped.
 pub(super) async fn run(ground: Ground, outlet: Outlet) {
     let settings = &ground.settings;
-    let rules = AccessEntryRules { form: AccessEntryForm::Object, cluster_account: settings.cluster_account.clone() };
+    let rules = AccessEntryRules { form: AccessEntryForm::Object, cluster_account: settings.cluster_account };
     let conditions = Conditions::new(ground.clock.clone(), settings.policies, settings.policy_readiness.clone());
     objects::run(AccessEntries { rules, conditions }, ground, outlet).await;
 }

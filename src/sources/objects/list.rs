@@ -31,6 +31,9 @@ pub(super) struct Seen<K: Kind> {
     pub(super) shown: K::Shown,
 }
 
+/// The objects at one moment, in no order.
+pub(in crate::sources) type AllKnown<K> = Vec<Arc<Known<<K as Kind>::Judged>>>;
+
 type ByName<K> = HashMap<Arc<str>, Arc<Known<<K as Kind>::Judged>>>;
 
 /// All objects.
@@ -94,7 +97,7 @@ impl<K: Kind> Objects<K> {
         self.served.contains_key(name)
     }
 
-    pub(in crate::sources) fn all(&self) -> Vec<Arc<Known<K::Judged>>> {
+    pub(in crate::sources) fn all(&self) -> AllKnown<K> {
         self.served.values().cloned().collect()
     }
 

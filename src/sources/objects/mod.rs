@@ -32,7 +32,7 @@ use crate::kubernetes::{InstalledKind, LeanObject, LeanParts, Pace, WatchEvent, 
 use crate::live::Live;
 use crate::mapping::MappingTable;
 use list::Seen;
-pub(super) use list::{Known, Objects};
+pub(super) use list::{AllKnown, Known, Objects};
 pub(super) use status::{Report, Statuses};
 
 /// From one table to the next, while changes come.
@@ -99,10 +99,7 @@ pub(super) trait Kind: fmt::Debug + Send + Sync + Sized + 'static {
     fn judge(&self, name: &str, text: Self::Text) -> Self::Judged;
 
     /// What makes a table of all of them, away from the runtime's threads: 20 000 objects take a while.
-    fn indexer(
-        &self,
-        ground: &Ground,
-    ) -> impl FnOnce(Vec<Arc<Known<Self::Judged>>>) -> Indexed<Self::Verdicts> + Send + 'static;
+    fn indexer(&self, ground: &Ground) -> impl FnOnce(AllKnown<Self>) -> Indexed<Self::Verdicts> + Send + 'static;
 
     /// An object came, and showed this. `changed`: it is new, or another than before, and a table will follow; `news`:
     /// it was not so when we started.
