@@ -5,6 +5,7 @@
 mod access_entries;
 mod access_entry_crd;
 mod access_entry_crd_rules;
+mod access_entry_mirror;
 mod access_policies;
 mod access_policy_leaders;
 mod access_policy_rights;
