@@ -309,11 +309,11 @@ impl Follower {
 
     fn publish_mode(&self) {
         let mode = self.cluster.as_ref().and_then(|cluster| cluster.mode);
-        if let (ModeFrom::Mirror, Some(mode)) = (self.ground.settings.authentication_mode, mode) {
-            if *self.ground.mode.subscribe().now() != mode {
-                tracing::info!(mode = mode.as_str(), "the authentication mode is that of the mirrored cluster");
-                self.ground.mode.publish(mode);
-            }
+        if let (ModeFrom::Mirror, Some(mode)) = (self.ground.settings.authentication_mode, mode)
+            && *self.ground.mode.subscribe().now() != mode
+        {
+            tracing::info!(mode = mode.as_str(), "the authentication mode is that of the mirrored cluster");
+            self.ground.mode.publish(mode);
         }
     }
 

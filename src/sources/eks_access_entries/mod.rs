@@ -93,7 +93,7 @@ impl EksMirror {
 /// `server.eksAccessEntries.pin`: whether entries are pinned to the unique id that IAM knows.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Pins {
-    /// `iam`: GetRole and GetUser are asked.
+    /// `iam`: `GetRole` and `GetUser` are asked.
     Iam,
     /// `none`
     #[default]

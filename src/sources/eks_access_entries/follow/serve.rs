@@ -104,7 +104,8 @@ impl Follower {
             return;
         }
         self.due = None;
-        if !self.serves && !(self.has_listed && self.ledger.is_complete()) {
+        let is_whole = self.has_listed && self.ledger.is_complete();
+        if !self.serves && !is_whole {
             return;
         }
         let known = self.ledger.known(self.oldest());
@@ -160,11 +161,11 @@ impl Follower {
         let snapshot = Snapshot::new(cluster.arn.clone(), cluster.mode, freshness.wall(), entries);
         let directory = self.settings.state_dir.clone();
         let written = tokio::task::spawn_blocking(move || snapshot.keep(&directory)).await;
-        if let Ok(Err(fault)) = written {
-            if self.kept.is_none() {
-                let place = snapshot::path(&self.settings.state_dir);
-                tracing::warn!(snapshot = %place.display(), reason = %fault, "the snapshot of access entries cannot be written");
-            }
+        if let Ok(Err(fault)) = written
+            && self.kept.is_none()
+        {
+            let place = snapshot::path(&self.settings.state_dir);
+            tracing::warn!(snapshot = %place.display(), reason = %fault, "the snapshot of access entries cannot be written");
         }
         (self.unkept, self.kept) = (false, Some(Instant::now()));
     }
