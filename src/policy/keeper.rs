@@ -9,7 +9,7 @@
 //! A pass only compares what is in memory, and makes the list of what is to be done anew; it is made soon after every
 //! change. So nothing that was listed long ago is done, and a write that fails is tried again by a later pass.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,10 +24,11 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
 use super::brake::Brake;
-use super::desired::{MANAGED_BY, POLICY_LABEL, role_bindings};
+use super::desired::{MANAGED_BY, POLICY_LABEL};
 use super::fixed::{Fixed, look};
 use super::inputs::{Inputs, Wishes};
-use super::observed::{News, Observed, Place, is_as_wanted, last_author, place};
+use super::observed::{Observed, Place};
+use super::outcomes::{recovered, tell};
 use super::writer::{Job, Outcome};
 use crate::clock::Clock;
 use crate::kubernetes::{Candidate, ClusterAccess, LeaseTerms, ObjectFault, Pace, RbacObjects, connect, watch};
@@ -47,15 +48,11 @@ const A_SECOND: u32 = 40;
 /// From a change to the pass, so that changes that come together are looked at together.
 const SETTLE: Duration = Duration::from_millis(50);
 /// From one pass over everything to the next, whatever happens.
-const FULL_PASS: Duration = Duration::from_secs(600);
+pub(super) const FULL_PASS: Duration = Duration::from_secs(600);
 /// From one look at what keeps a policy from being ready to the next.
 pub(super) const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// Time for the replica that writes, before another looks what keeps it.
-const FOR_THE_WRITER: Duration = Duration::from_secs(5);
-/// First pause after a conflict, or after a refusal of one object; it doubles.
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-/// Doublings of it: 7 minutes at last.
-const MOST_DOUBLINGS: u32 = 11;
+pub(super) const FOR_THE_WRITER: Duration = Duration::from_secs(5);
 /// No change is waited for longer than this at once.
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -64,39 +61,39 @@ pub(super) struct Keeper {
     pub(super) clock: Clock,
     pub(super) metrics: Arc<Metrics>,
     pub(super) readiness: Arc<Publisher<PolicyReadiness>>,
-    digest: Publisher<Option<String>>,
+    pub(super) digest: Publisher<Option<String>>,
     /// The digest of another replica that was told of as differing.
-    told_digest: Option<String>,
+    pub(super) told_digest: Option<String>,
     pub(super) observed: Observed,
-    wishes: Wishes,
+    pub(super) wishes: Wishes,
     pub(super) desired: BTreeMap<Place, Arc<RoleBinding>>,
     /// `desired` is to be made anew.
-    stale: bool,
-    leads: bool,
-    work: VecDeque<Job>,
+    pub(super) stale: bool,
+    pub(super) leads: bool,
+    pub(super) work: VecDeque<Job>,
     /// What is being done.
-    busy: Option<Place>,
-    brake: Brake,
+    pub(super) busy: Option<Place>,
+    pub(super) brake: Brake,
     /// Names that objects of others bear, and when they are looked at again, on the monotonic hand.
     pub(super) taken: BTreeMap<Place, Duration>,
     pub(super) later: BTreeMap<Place, Later>,
     pub(super) fixed: BTreeMap<AccessPolicy, Fixed>,
     pub(super) faults: Faults,
-    pace: Pace,
+    pub(super) pace: Pace,
     /// When the next pass is made; `None` when nothing has changed.
-    due: Option<Instant>,
+    pub(super) due: Option<Instant>,
     /// On the monotonic hand: the next look at the objects that never change, pass over everything, and pass for what
     /// waits.
-    next_look: Duration,
-    next_full: Duration,
-    wake: Option<Duration>,
+    pub(super) next_look: Duration,
+    pub(super) next_full: Duration,
+    pub(super) wake: Option<Duration>,
 }
 
 /// An object that is not tried again before its time.
 #[derive(Debug)]
 pub(super) struct Later {
-    due: Instant,
-    failures: u32,
+    pub(super) due: Instant,
+    pub(super) failures: u32,
     /// Why, if somebody should know.
     pub(super) why: Option<String>,
 }
@@ -293,7 +290,7 @@ impl Keeper {
         }
     }
 
-    fn soon(&mut self) {
+    pub(super) fn soon(&mut self) {
         let due = Instant::now() + SETTLE;
         self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
     }
@@ -351,228 +348,5 @@ impl Keeper {
             (self.stale, self.later) = (true, BTreeMap::new());
             self.wish(inputs);
         }
-    }
-
-    /// Compares what is wanted with what is there, and lists anew what is to be done.
-    async fn pass(&mut self) {
-        self.due = None;
-        self.work.clear();
-        if !self.observed.is_complete() {
-            return self.publish();
-        }
-        if std::mem::take(&mut self.stale) {
-            self.desire().await;
-        }
-        let (now, instant) = (self.clock.moment().monotonic, Instant::now());
-        let Self { desired, observed, taken, later, .. } = self;
-        taken.retain(|place, _| desired.contains_key(place) && !observed.known().contains_key(place));
-        later.retain(|place, _| desired.contains_key(place) || observed.known().contains_key(place));
-        for (place, wanted) in desired.iter() {
-            let there = observed.known().get(place);
-            if there.is_some_and(|there| is_as_wanted(there, wanted)) || self.busy.as_ref() == Some(place) {
-                continue;
-            }
-            if taken.get(place).is_some_and(|again| now < *again) {
-                continue;
-            }
-            if later.get(place).is_some_and(|later| instant < later.due) {
-                continue;
-            }
-            let job = match (there, self.leads) {
-                (Some(there), true) => Job::Correct { there: Arc::clone(there), wanted: Arc::clone(wanted) },
-                (None, true) => Job::Make(Arc::clone(wanted)),
-                (Some(_), false) => continue,
-                (None, false) if later.contains_key(place) || taken.contains_key(place) => {
-                    Job::Look(Arc::clone(wanted))
-                }
-                (None, false) => {
-                    later.insert(place.clone(), Later { due: instant + FOR_THE_WRITER, failures: 0, why: None });
-                    continue;
-                }
-            };
-            self.work.push_back(job);
-        }
-        if self.leads && self.wishes.complete {
-            self.doom(now, instant);
-        }
-        self.wake = self.taken.values().copied().chain(self.brake.next(now)).filter(|due| *due > now).min();
-        if let Some(due) = self.later.values().map(|later| later.due).filter(|due| *due > instant).min() {
-            self.due = Some(due);
-        }
-        self.metrics.access_policy_bindings(self.observed.known().len(), self.work.len(), self.brake.held(now));
-        self.metrics.access_policy_names_taken(self.taken.len());
-        self.publish();
-    }
-
-    /// What is there, bears our labels, and is not wanted.
-    fn doom(&mut self, now: Duration, instant: Instant) {
-        let known = self.observed.known();
-        let stays = |place: &Place| self.observed.stays(&place.0);
-        let key = |there: &RoleBinding| (place(there), there.metadata.uid.clone().unwrap_or_default());
-        let labelled = known.keys().filter(|place| stays(place)).count();
-        let unwanted = known.iter().filter(|(place, _)| stays(place) && !self.desired.contains_key(*place));
-        let doomed: BTreeSet<_> = unwanted.map(|(_, there)| key(there)).collect();
-        let (count, held) = (doomed.len(), self.brake.held(now));
-        let allowed = self.brake.judge(doomed, labelled, now);
-        if self.brake.held(now) > held {
-            self.metrics.access_policy_braked();
-            tracing::error!(
-                deletions = count,
-                role_bindings = labelled,
-                "one pass would delete most RoleBindings of access policies; waiting for a later pass to agree. If that is \
-                 not what was meant, repair the access entries now"
-            );
-        }
-        for (place, there) in known {
-            let waits = self.later.get(place).is_some_and(|later| instant < later.due);
-            if !waits && self.busy.as_ref() != Some(place) && allowed.contains(&key(there)) {
-                self.work.push_back(Job::Delete(Arc::clone(there)));
-            }
-        }
-    }
-
-    /// Away from the runtime's threads: many namespaces and scopes take a while.
-    async fn desire(&mut self) {
-        let grants = self.wishes.grants.clone();
-        let namespaces: Vec<String> = self.observed.staying().map(str::to_owned).collect();
-        let made = tokio::task::spawn_blocking(move || {
-            let bindings = role_bindings(&grants, namespaces.iter().map(String::as_str));
-            bindings.into_iter().map(|binding| (place(&binding), Arc::new(binding))).collect()
-        });
-        match made.await {
-            Ok(desired) => self.desired = desired,
-            Err(ended) => {
-                self.stale = true;
-                tracing::error!(error = %ended, "the RoleBindings of access policies cannot be listed");
-            }
-        }
-    }
-
-    /// Takes what came of a job. Yields whether the next one may follow at once.
-    fn take(&mut self, job: &Job, outcome: Result<Outcome, ObjectFault>) -> bool {
-        let place = job.place();
-        let (namespace, name) = (place.0.as_str(), place.1.as_str());
-        let result = match &outcome {
-            Ok(_) => "ok",
-            Err(ObjectFault::Conflict(_)) => "conflict",
-            Err(_) => "error",
-        };
-        self.metrics.access_policy_wrote(job.operation(), result);
-        if outcome.is_ok() {
-            recovered(&mut self.faults.writes, "writes");
-            self.pace.reset();
-        }
-        match outcome {
-            Ok(Outcome::Absent) => self.put_off(place, LOOK_AGAIN, None),
-            Ok(Outcome::Deleted) => {
-                tracing::info!(namespace, name, "deleted a RoleBinding that no access entry asks for");
-                self.observed.deleted(job.object());
-                self.later.remove(&place);
-            }
-            Ok(Outcome::Found(there)) => {
-                self.observed.written(*there);
-                self.later.remove(&place);
-            }
-            Ok(Outcome::Taken) => {
-                let again = self.clock.moment().monotonic.saturating_add(LOOK_AGAIN);
-                if self.taken.insert(place.clone(), again).is_none() {
-                    tracing::warn!(
-                        namespace,
-                        name,
-                        "a RoleBinding of this name does not bear our labels and is left alone; rename or delete it"
-                    );
-                }
-            }
-            Ok(Outcome::Written(there)) => {
-                tracing::info!(namespace, name, "wrote a RoleBinding");
-                self.observed.written(*there);
-                self.later.remove(&place);
-            }
-            Err(ObjectFault::Conflict(_)) => self.put_off(place, FIRST_PAUSE, None),
-            Err(ObjectFault::Gone(_) | ObjectFault::Terminating(_)) => self.put_off(place, FOR_THE_WRITER, None),
-            Err(ObjectFault::Invalid(why)) => {
-                let told = self.later.get(&place).and_then(|later| later.why.as_ref()) == Some(&why);
-                if !told {
-                    tracing::error!(namespace, name, error = why, "a RoleBinding cannot be written");
-                }
-                self.put_off(place, FIRST_PAUSE, Some(why));
-            }
-            Err(ObjectFault::Away(why) | ObjectFault::Refused(why)) => {
-                tell(&mut self.faults.writes, why, &self.metrics, "writes");
-                return false;
-            }
-        }
-        true
-    }
-
-    fn put_off(&mut self, place: Place, pause: Duration, why: Option<String>) {
-        let failures = self.later.get(&place).map_or(0, |later| later.failures);
-        let pause = pause.saturating_mul(2_u32.saturating_pow(failures.min(MOST_DOUBLINGS))).min(FULL_PASS);
-        let later = Later { due: Instant::now() + pause, failures: failures.saturating_add(1), why };
-        self.later.insert(place, later);
-    }
-
-    /// The objects that never change were looked at.
-    fn looked(&mut self, fixed: BTreeMap<AccessPolicy, Fixed>) {
-        for (policy, state) in &fixed {
-            let (missing, differs) = (matches!(state, Fixed::Missing(_)), matches!(state, Fixed::Differs(_)));
-            self.metrics.access_policy_fixed(policy.as_str(), missing, differs);
-            match state {
-                state if self.fixed.get(policy) == Some(state) => {}
-                Fixed::Fine => tracing::debug!(%policy, "the ClusterRole of an access policy is what is shipped"),
-                Fixed::Missing(why) => tracing::error!(%policy, error = why, "an access policy cannot take effect"),
-                Fixed::Differs(why) | Fixed::Unknown(why) => {
-                    tracing::warn!(%policy, error = why, "an access policy may not allow what it should");
-                }
-            }
-        }
-        let well = fixed.values().all(|state| *state == Fixed::Fine);
-        let now = self.clock.moment().monotonic;
-        self.next_look = if well { self.next_full } else { now.saturating_add(LOOK_AGAIN) };
-        self.fixed = fixed;
-        self.soon();
-    }
-
-    /// Somebody has changed what we keep.
-    fn tell_of_change(&self, news: &News) {
-        let (place, before, author) = match news {
-            News::Put(place, Some(before)) => {
-                let now = self.observed.known().get(place);
-                (place, before, now.map(|now| last_author(now)).unwrap_or_default())
-            }
-            News::Put(_, None) => return,
-            News::Removed(place, gone) => (place, gone, ""),
-        };
-        let Some(wanted) = self.desired.get(place) else { return };
-        let is_well = self.observed.known().get(place).is_some_and(|there| is_as_wanted(there, wanted));
-        if self.leads && !is_well && is_as_wanted(before, wanted) && self.observed.stays(&place.0) {
-            self.metrics.access_policy_repaired();
-            let (namespace, name) = (&place.0, &place.1);
-            tracing::warn!(
-                namespace,
-                name,
-                by = author,
-                "somebody has changed or deleted a RoleBinding of ours; repairing it"
-            );
-        }
-    }
-}
-
-/// Tells once why it does not go on.
-fn tell(fault: &mut Option<String>, why: String, metrics: &Metrics, what: &'static str) {
-    metrics.access_policy_failed(what);
-    if fault.as_ref() != Some(&why) {
-        tracing::warn!(
-            what,
-            error = why,
-            "RoleBindings of access policies are not kept up, which keeps nobody from logging in"
-        );
-    }
-    *fault = Some(why);
-}
-
-fn recovered(fault: &mut Option<String>, what: &'static str) {
-    if fault.take().is_some() {
-        tracing::info!(what, "RoleBindings of access policies are kept up again");
     }
 }

@@ -13,6 +13,8 @@ mod fixed;
 mod inputs;
 mod keeper;
 mod observed;
+mod outcomes;
+mod pass;
 mod readiness;
 mod writer;
 
