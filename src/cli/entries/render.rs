@@ -72,7 +72,7 @@ fn grants(flags: &RenderEntries) -> Option<Vec<Grant>> {
                         entry.principal_text()
                     ));
                 } else {
-                    if grant.expires_at.or(entry.expires_at()).is_some() {
+                    if grant.expires_at.is_some() || entry.expires_at().is_some() {
                         output::warning(format_args!(
                             "{}: {} of `{}` ends later: the server takes the person's group away then, the RoleBinding stays until you render again",
                             entry.origin(),

@@ -157,7 +157,8 @@ impl<'t> Pins<'t> {
             };
             return Some(Splice::in_flow(self.text, spec, at, style, &render));
         }
-        let beside = members.iter().find(|member| member.key.eq_ignore_ascii_case("principalArn")).or(members.last())?;
+        let beside =
+            members.iter().find(|member| member.key.eq_ignore_ascii_case("principalArn")).or_else(|| members.last())?;
         let lines = member_lines(PIN, &value, column(self.text, first.range.start), style);
         Some(Splice::lines(self.text, beside.value.range.end.max(beside.colon_end), &lines, style))
     }
