@@ -188,7 +188,8 @@ pub async fn start(
     let board = Board::new();
     let mode = match settings.authentication_mode {
         ModeFrom::Config(mode) => mode,
-        ModeFrom::Mirror => AuthenticationMode::default(), // until the mirrored cluster has said it
+        // Until the mirrored cluster has said it: aws-auth counts only if it does there.
+        ModeFrom::Mirror => AuthenticationMode::Api,
     };
     let (mode, modes) = live(mode);
     let missed = MissedCallers::default();

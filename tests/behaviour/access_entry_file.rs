@@ -53,7 +53,7 @@ async fn whatever_happens_to_the_file_keeps_the_last_good_table() {
     let path = stage.files.at("entries.yaml");
     let twice = entries("bad") + &entries("bad").split_once("items:\n").unwrap().1.replace("team/Dev", "DEV");
     let typo = entries("bad").replace("username", "usrname");
-    let torn = entries("bad")[..100].to_owned();
+    let torn: String = entries("bad").chars().take(100).collect();
     for (text, words) in [
         (twice.as_str(), "duplicate-principal"),
         (typo.as_str(), "usrname"),

@@ -137,7 +137,7 @@ fn any_grant() -> impl Strategy<Value = Grant> {
 fn matches(pattern: &str, name: &str) -> bool {
     match pattern.split_at_checked(1) {
         None => name.is_empty(),
-        Some(("*", rest)) => (0..=name.len()).any(|at| matches(rest, &name[at..])),
+        Some(("*", rest)) => (0..=name.len()).any(|at| matches(rest, name.split_at(at).1)),
         Some((first, rest)) => name.strip_prefix(first).is_some_and(|name| matches(rest, name)),
     }
 }

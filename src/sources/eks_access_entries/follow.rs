@@ -146,10 +146,16 @@ impl Follower {
         if !self.listing && self.list_due(now) <= now {
             self.launch_list(now);
         }
-        while self.has_listed && self.describing < AT_ONCE {
+        while self.may_describe() {
             let Some((principal, before)) = self.ledger.next(now) else { break };
             self.launch_details(principal, before, now);
         }
+    }
+
+    /// A list goes before what is read again in turn, or it would wait behind that at every page.
+    fn may_describe(&self) -> bool {
+        let waits = self.listing && !self.ledger.is_first_pass();
+        self.has_listed && self.describing < AT_ONCE && !waits
     }
 
     /// When the next list is wanted: a caller of whom no entry is known may want it early.
@@ -210,7 +216,7 @@ impl Follower {
         let now = Instant::now();
         let calls = [
             (!self.listing).then(|| self.list_due(now)),
-            self.ledger.next_due().filter(|_| self.has_listed && self.describing < AT_ONCE),
+            self.ledger.next_due().filter(|_| self.may_describe()),
         ];
         let calls = calls.into_iter().flatten().min().map(|at| at.max(self.rest.until()));
         let keep = self.keep_due(now);

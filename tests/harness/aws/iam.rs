@@ -58,7 +58,7 @@ impl Known {
         let resource = arn.split(':').nth(5).unwrap();
         let (_, rest) = resource.split_once('/').unwrap();
         let (path, name) =
-            rest.rsplit_once('/').map_or(("/".to_owned(), rest), |(path, name)| (format!("/{path}/"), name));
+            rest.rsplit_once('/').map_or_else(|| ("/".to_owned(), rest), |(path, name)| (format!("/{path}/"), name));
         let account = arn.split(':').nth(4).unwrap().to_owned();
         Self {
             kind,
@@ -162,7 +162,7 @@ async fn exchange(state: Arc<State>, request: Request<Incoming>) -> Result<Respo
     let form = form(&body);
     let value = |name: &str| form.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let action = value("Action").unwrap_or_default();
-    let name = value("RoleName").or(value("UserName"));
+    let name = value("RoleName").or_else(|| value("UserName"));
     let asked = name.map_or_else(|| action.to_owned(), |name| format!("{action} {name}"));
     let is_sts = action == "GetCallerIdentity";
     let manner = state.edit(|facts| {
