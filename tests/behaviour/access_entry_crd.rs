@@ -84,7 +84,8 @@ fn entry(name: &str, role: &str, username: &str) -> Value {
     object(name, json!({"principalArn": arn(role), "username": username, "kubernetesGroups": ["g"]}))
 }
 
-fn object(name: &str, spec: Value) -> Value {
+fn object(name: &str, spec: impl Into<Value>) -> Value {
+    let spec: Value = spec.into();
     json!({
         "apiVersion": "iam-bridge.dev/v1alpha1", "kind": "AccessEntry",
         "metadata": {"name": name, "generation": 1}, "spec": spec,

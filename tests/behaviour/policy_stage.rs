@@ -217,7 +217,8 @@ pub(crate) fn subjects(object: &Value) -> Vec<&str> {
     object["subjects"].as_array().unwrap().iter().map(|subject| subject["name"].as_str().unwrap()).collect()
 }
 
-fn binding(namespace: &str, labels: Value, groups: &[&str]) -> Value {
+fn binding(namespace: &str, labels: impl Into<Value>, groups: &[&str]) -> Value {
+    let labels: Value = labels.into();
     let rbac = "rbac.authorization.k8s.io";
     let subject = |name: &&str| json!({"apiGroup": rbac, "kind": "Group", "name": name});
     json!({

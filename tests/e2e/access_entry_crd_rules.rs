@@ -18,17 +18,20 @@ const ROOT: &str = "arn:aws:iam::111122223333:root";
 const ROLE_ID: &str = "AROAEXAMPLEEXAMPLE";
 
 /// A spec for a role, with these members.
-fn of(principal: &str, members: Value) -> Value {
+fn of(principal: &str, members: impl Into<Value>) -> Value {
+    let members: Value = members.into();
     let mut spec = json!({ "principalArn": principal });
     spec.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
     spec
 }
 
-fn given(policy: &str, scope: Value) -> Value {
+fn given(policy: &str, scope: impl Into<Value>) -> Value {
+    let scope: Value = scope.into();
     of(ROLE, json!({"policyAssociations": [{"policy": policy, "accessScope": scope}]}))
 }
 
-fn in_namespaces(namespaces: Value) -> Value {
+fn in_namespaces(namespaces: impl Into<Value>) -> Value {
+    let namespaces: Value = namespaces.into();
     given("AmazonEKSViewPolicy", json!({"type": "namespace", "namespaces": namespaces}))
 }
 

@@ -214,10 +214,8 @@ impl Follower {
 
     fn wake(&self) -> Instant {
         let now = Instant::now();
-        let calls = [
-            (!self.listing).then(|| self.list_due(now)),
-            self.ledger.next_due().filter(|_| self.may_describe()),
-        ];
+        let calls =
+            [(!self.listing).then(|| self.list_due(now)), self.ledger.next_due().filter(|_| self.may_describe())];
         let calls = calls.into_iter().flatten().min().map(|at| at.max(self.rest.until()));
         let keep = self.keep_due(now);
         [calls, self.due, keep].into_iter().flatten().min().unwrap_or(now + LONG).min(now + LONG)

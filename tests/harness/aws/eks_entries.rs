@@ -298,7 +298,10 @@ fn response(reply: Reply, cut_off: bool) -> Response<Full<Bytes>> {
     let length = text.len();
     if cut_off {
         // Less than was announced: the connection ends.
-        return response.header("content-length", length).body(Full::from(text.split_at(length / 2).0.to_owned())).unwrap();
+        return response
+            .header("content-length", length)
+            .body(Full::from(text.split_at(length / 2).0.to_owned()))
+            .unwrap();
     }
     response.body(Full::from(text)).unwrap()
 }
