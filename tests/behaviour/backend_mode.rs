@@ -92,7 +92,7 @@ async fn what_cannot_be_a_list_keeps_the_one_in_force() {
     for (text, told) in [
         (modes_text(""), "backendMode"),
         (modes_text("MountedFile NoSuchSource"), "NoSuchSource"),
-        (modes_text("MountedFile AccessEntry"), "AccessEntry"),
+        (modes_text("MountedFile AccessEntryFile"), "AccessEntryFile"),
         (r#"{"Version": "v1"}"#.to_owned(), "backendMode"),
         (r#"{"backendMode": 5}"#.to_owned(), "backendMode"),
         ("backendMode: MountedFile\n".to_owned(), "json"),

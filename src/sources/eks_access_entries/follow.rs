@@ -74,6 +74,9 @@ pub(super) struct Follower {
     told: Option<String>,
     /// Faults of entries since the last success.
     faults_in_a_row: u32,
+    /// Entries that are asked about beside each other now: fewer while EKS throttles, or all of them would spend what it
+    /// takes on their first call and none would come to its second.
+    at_once: usize,
     /// When the next table is made; `None` when there is nothing new.
     due: Option<Instant>,
     rested: Option<Instant>,
@@ -107,6 +110,7 @@ impl Follower {
             details_fault: None,
             told: None,
             faults_in_a_row: 0,
+            at_once: AT_ONCE,
             due: None,
             rested: None,
             unkept: false,
@@ -155,7 +159,7 @@ impl Follower {
     /// A list goes before what is read again in turn, or it would wait behind that at every page.
     fn may_describe(&self) -> bool {
         let waits = self.listing && !self.ledger.is_first_pass();
-        self.has_listed && self.describing < AT_ONCE && !waits
+        self.has_listed && self.describing < self.at_once && !waits
     }
 
     /// When the next list is wanted: a caller of whom no entry is known may want it early.
@@ -241,6 +245,7 @@ impl Follower {
                 self.describing -= 1;
                 self.rest.end(began);
                 self.faults_in_a_row = 0;
+                self.at_once = self.at_once.saturating_add(1).min(AT_ONCE);
                 let account = self.cluster.as_ref().and_then(|cluster| account_of(&cluster.arn));
                 let judged = Judged::new(mirrored, self.ground.clock.now(), account);
                 if self.ledger.learn(&principal, judged, Instant::now()) || !self.serves {
@@ -256,6 +261,9 @@ impl Follower {
             }
             Landing::Details(began, principal, Err(error)) => {
                 self.describing -= 1;
+                if matches!(error, EksEntriesError::Throttled(_)) {
+                    self.at_once = (self.at_once / 2).max(1);
+                }
                 let (now, alone) = (Instant::now(), error.is_of_entry());
                 if !alone {
                     self.rest.begin(began, now);
