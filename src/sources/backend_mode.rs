@@ -6,11 +6,11 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::dynamic_file::tell_age;
 use super::file_text::{ended_early, unreadable};
 use super::fleet::{Fleet, Ground};
 use super::keys::{self, BackendModeFile};
 use super::watched_file::{Digest, Look, WatchedFile};
+use super::whole_file::tell_age;
 use crate::clock::UnixSeconds;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::mapping::SourceKind;

@@ -62,7 +62,9 @@ impl Ground {
 
     /// How the watch of a file is told of.
     pub(super) fn tally(&self, source: &'static str) -> Tally {
-        let dynamic = source != SourceKind::MountedFile.as_str();
+        // The reference has no files of access entries: its metric is not theirs.
+        let own = [SourceKind::MountedFile, SourceKind::AccessEntryFile].map(SourceKind::as_str);
+        let dynamic = !own.contains(&source);
         Tally { metrics: Arc::clone(&self.metrics), source, dynamic }
     }
 

@@ -6,10 +6,13 @@
 //! shows in [`SourcesState`].
 //!
 //! ```text
-//! config file ─mounted_file─┐                       ┌─backend_mode: a file that changes the list
-//! JSON file ──dynamic_file──┤──Outlet──▶ MappingTable ──Fleet──▶ Chain
-//! aws-auth ───config_map────┤          ▲
-//! objects ────crd───────────┘          └── keys: text ──document──▶ tree ──▶ entries
+//! config file ─mounted_file────────┐                       ┌─backend_mode: a file that changes the list
+//! JSON file ──dynamic_file─────────┤
+//! access entries access_entry_file ┤
+//! aws-auth ───config_map───────────┤──Outlet──▶ MappingTable ──Fleet──▶ Chain
+//! objects ────crd──────────────────┤          ▲
+//! objects ────access_entry_crd─────┤          └── keys: text ──document──▶ tree ──▶ entries
+//! EKS ────────eks_access_entries───┘
 //! ```
 //!
 //! [`keys`] holds the parsers of all of these formats; `config`, `check`, `add` and `explain` call the same ones.
@@ -32,6 +35,7 @@ mod mounted_file;
 mod objects;
 mod outlet;
 mod watched_file;
+mod whole_file;
 
 pub use eks_access_entries::{EksMirror, Pins};
 pub use file_text::{FileText, format_of, read_regular};

@@ -20,10 +20,7 @@ use super::outlet::Outlet;
 use crate::diagnostic::{Diagnostic, Position, Severity};
 use crate::document::{self, Faults, Format, Place};
 use crate::kubernetes::{AccessEntryObject, AccessEntryParts, InstalledKind};
-use crate::mapping::{
-    AccessEntryForm, AccessEntryRules, Entry, EntryList, MappingTable, Origin, SourceKind, TableSettings,
-    repeated_entries,
-};
+use crate::mapping::{AccessEntryForm, AccessEntryRules, Entry, MappingTable, Origin, SourceKind, repeated_entries};
 use conditions::{Conditions, EntryReport, Shown};
 
 /// Stands before an object's name in faults and logs.
@@ -95,9 +92,8 @@ impl Kind for AccessEntries {
         }
     }
 
-    fn indexer(&self, ground: &Ground) -> impl FnOnce(Vec<Arc<Known>>) -> Indexed<Duplicates> + Send + 'static {
-        let settings = ground.table_settings(SourceKind::AccessEntry);
-        move |objects| table_of(objects, settings)
+    fn indexer(&self, _ground: &Ground) -> impl FnOnce(Vec<Arc<Known>>) -> Indexed<Duplicates> + Send + 'static {
+        table_of
     }
 
     fn see(&mut self, known: &Arc<Known>, shown: Shown, changed: bool, news: bool, statuses: &Statuses<EntryReport>) {
@@ -127,7 +123,7 @@ impl Kind for AccessEntries {
 }
 
 /// The table of all good objects, of one principal the oldest, and what is to be told of the others.
-fn table_of(mut objects: Vec<Arc<Known>>, settings: TableSettings) -> Indexed<Duplicates> {
+fn table_of(mut objects: Vec<Arc<Known>>) -> Indexed<Duplicates> {
     objects.sort_unstable_by(|one, other| one.age().cmp(&other.age()));
     let (mut entries, mut told) = (Vec::with_capacity(objects.len()), Vec::new());
     for object in &objects {
@@ -151,8 +147,7 @@ fn table_of(mut objects: Vec<Arc<Known>>, settings: TableSettings) -> Indexed<Du
         duplicates.insert(name_in(&repeated.again).into(), winner);
     }
     entries.retain(|entry| !duplicates.contains_key(name_in(entry.origin())));
-    let (roles, users) = entries.into_iter().partition(|entry| entry.list() == EntryList::Roles);
-    Indexed { table: MappingTable::new(settings, roles, users, Vec::new()), told, verdicts: duplicates }
+    Indexed { table: MappingTable::of_access_entries(SourceKind::AccessEntry, entries), told, verdicts: duplicates }
 }
 
 fn name_in(origin: &Origin) -> &str {
