@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::file::{Given, Schema, each};
+use super::pick::Given;
+use super::schema::{Schema, each};
 use super::{pick, words};
 use crate::diagnostic::Severity;
 use crate::document::{Faults, Node, Place};

@@ -19,6 +19,7 @@ pub mod kubeconfig;
 mod modes;
 mod node_names;
 mod pick;
+mod schema;
 pub mod server;
 mod surroundings;
 mod words;

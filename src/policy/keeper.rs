@@ -25,10 +25,10 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
 use super::brake::Brake;
 use super::desired::{MANAGED_BY, POLICY_LABEL};
+use super::faults::{Faults, recovered, tell};
 use super::fixed::{Fixed, look};
 use super::inputs::{Inputs, Wishes};
 use super::observed::{Observed, Place};
-use super::outcomes::{recovered, tell};
 use super::writer::{Job, Outcome};
 use crate::clock::Clock;
 use crate::kubernetes::{Candidate, ClusterAccess, LeaseTerms, ObjectFault, Pace, RbacObjects, connect, watch};
@@ -96,15 +96,6 @@ pub(super) struct Later {
     pub(super) failures: u32,
     /// Why, if somebody should know.
     pub(super) why: Option<String>,
-}
-
-/// What keeps all of it from going on, each told once.
-#[derive(Debug, Default)]
-pub(super) struct Faults {
-    pub(super) access: Option<String>,
-    pub(super) bindings: Option<String>,
-    pub(super) namespaces: Option<String>,
-    pub(super) writes: Option<String>,
 }
 
 /// What came of a task.

@@ -9,6 +9,7 @@
 
 mod brake;
 mod desired;
+mod faults;
 mod fixed;
 mod inputs;
 mod keeper;

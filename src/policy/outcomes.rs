@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::faults::{recovered, tell};
 use super::fixed::Fixed;
 use super::keeper::{FOR_THE_WRITER, FULL_PASS, Keeper, LOOK_AGAIN, Later};
 use super::observed::{News, Place, is_as_wanted, last_author};
 use super::writer::{Job, Outcome};
 use crate::kubernetes::ObjectFault;
 use crate::rbac::AccessPolicy;
-use crate::telemetry::Metrics;
 
 /// First pause after a conflict, or after a refusal of one object; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -126,24 +126,5 @@ impl Keeper {
                 "somebody has changed or deleted a RoleBinding of ours; repairing it"
             );
         }
-    }
-}
-
-/// Tells once why it does not go on.
-pub(super) fn tell(fault: &mut Option<String>, why: String, metrics: &Metrics, what: &'static str) {
-    metrics.access_policy_failed(what);
-    if fault.as_ref() != Some(&why) {
-        tracing::warn!(
-            what,
-            error = why,
-            "RoleBindings of access policies are not kept up, which keeps nobody from logging in"
-        );
-    }
-    *fault = Some(why);
-}
-
-pub(super) fn recovered(fault: &mut Option<String>, what: &'static str) {
-    if fault.take().is_some() {
-        tracing::info!(what, "RoleBindings of access policies are kept up again");
     }
 }

@@ -111,7 +111,7 @@ async fn u16_pages_without_end_are_no_answer() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn u16_at_most_fifty_thousand_names_are_kept() {
-    const NODES: usize = 52_000;
+    const NODES: usize = 56_000; // all of the first 4 000 go: within one crowd the order is not said
     let ground = Ground::open().await;
     ground.ec2.run(NODES);
     let names = ground.names_with(|settings| (settings.qps, settings.burst) = (10_000, 10_000));
