@@ -210,9 +210,8 @@ impl MappingTable {
     pub fn hits(&self, identity: &VerifiedIdentity) -> impl Iterator<Item = Hit> {
         let (arn, account) = (identity.canonical_arn(), identity.account_id());
         let key = arn.lowercase();
-        let role_key = caller_key(arn);
-        let role_key = if self.source().holds_access_entries() { &*role_key } else { key };
-        let exact = self.roles.find(role_key, &self.entries).or_else(|| by_id(&self.role_ids, identity));
+        let role_key = if self.source().holds_access_entries() { caller_key(arn) } else { key.into() };
+        let exact = self.roles.find(&role_key, &self.entries).or_else(|| by_id(&self.role_ids, identity));
         let sso = || sso_key_of(key).and_then(|key| self.sso.get(key)).copied();
         let user = move || self.users.find(key, &self.entries).or_else(|| by_id(&self.user_ids, identity));
         let in_account = arn.partition() == self.settings.partition;

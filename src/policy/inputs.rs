@@ -52,7 +52,7 @@ impl Inputs {
 
     /// Whether any source of the chain yields access entries.
     pub(super) fn has_source(&self) -> bool {
-        self.chain.now().tables.iter().any(|table| yields_entries(table.now().source()))
+        self.chain.now().tables.iter().any(|table| table.now().source().holds_access_entries())
     }
 
     /// Waits for a change of what [`Inputs::read`] yields. May be dropped.
@@ -93,7 +93,7 @@ impl Inputs {
         let mut wishes = Wishes { complete: true, file_digest: Some(NO_FILE.to_owned()), ..Wishes::default() };
         for table in &chain.tables {
             let table = table.now();
-            if !yields_entries(table.source()) {
+            if !table.source().holds_access_entries() {
                 continue;
             }
             wishes.complete &= table.is_read();
@@ -125,14 +125,8 @@ impl Inputs {
     fn follow(&mut self) {
         let chain = self.chain.now();
         self.mode = Some(chain.mode.clone());
-        self.tables = chain.tables.iter().filter(|table| yields_entries(table.now().source())).cloned().collect();
-    }
-}
-
-const fn yields_entries(source: SourceKind) -> bool {
-    match source {
-        SourceKind::AccessEntry | SourceKind::AccessEntryFile | SourceKind::EksAccessEntries => true,
-        SourceKind::Crd | SourceKind::DynamicFile | SourceKind::EksConfigMap | SourceKind::MountedFile => false,
+        self.tables =
+            chain.tables.iter().filter(|table| table.now().source().holds_access_entries()).cloned().collect();
     }
 }
 

@@ -6,33 +6,13 @@ use std::sync::Arc;
 use super::ledger::Ledger;
 use super::mirrored::{Judged, SERVICE_LINKED};
 use crate::mapping::SourceKind;
+use crate::rbac::AccessPolicy;
 use crate::telemetry::Metrics;
 
 /// Lines of one kind for one table.
 const MOST_LINES: usize = 20;
 /// Policies that were told of.
 const MOST_POLICIES: usize = 64;
-/// Names of access policies that AWS has published, without those that have rules here.
-/// Source: Amazon EKS User Guide, "Review access policy permissions", after November 2025.
-const OTHER_POLICIES: [&str; 17] = [
-    "AmazonAIOpsAssistantPolicy",
-    "AmazonARCRegionSwitchScalingPolicy",
-    "AmazonEKSAutoNodePolicy",
-    "AmazonEKSBlockStorageClusterPolicy",
-    "AmazonEKSBlockStoragePolicy",
-    "AmazonEKSClusterInsightsPolicy",
-    "AmazonEKSComputeClusterPolicy",
-    "AmazonEKSComputePolicy",
-    "AmazonEKSHybridPolicy",
-    "AmazonEKSLoadBalancingClusterPolicy",
-    "AmazonEKSLoadBalancingPolicy",
-    "AmazonEKSNetworkingClusterPolicy",
-    "AmazonEKSNetworkingPolicy",
-    "AmazonEMRJobPolicy",
-    "AmazonSagemakerHyperpodClusterPolicy",
-    "AmazonSagemakerHyperpodControllerPolicy",
-    "AmazonSagemakerHyperpodSystemNamespacePolicy",
-];
 
 /// What was told of the last table.
 #[derive(Debug, Default)]
@@ -140,16 +120,9 @@ fn count(known: &[Arc<Judged>], ledger: &Ledger, metrics: &Metrics) {
             dropped += usize::from(fault.class != SERVICE_LINKED);
         }
         for policy in &judged.unsupported {
-            *policies.entry(label_of(policy)).or_default() += 1;
+            *policies.entry(AccessPolicy::known_name(policy)).or_default() += 1;
         }
     }
     metrics.eks_left_out(&skipped, &policies);
     metrics.source_dropped(SourceKind::EksAccessEntries.as_str(), dropped);
-}
-
-/// The label of a policy: labels come from a closed list, never from what somebody sent.
-fn label_of(policy: &str) -> &'static str {
-    let name = policy.rsplit('/').next().unwrap_or_default();
-    let ours = crate::rbac::AccessPolicy::of_name(name).ok().map(crate::rbac::AccessPolicy::as_str);
-    ours.or_else(|| OTHER_POLICIES.into_iter().find(|known| *known == name)).unwrap_or("other")
 }

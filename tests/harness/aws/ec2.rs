@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -15,13 +14,11 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use iam_bridge::demo::sts::Sts;
 use percent_encoding::percent_decode_str;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 use super::ACCOUNT;
 use super::bucket::Bucket;
-use super::services::serve;
+use super::listening::Listening;
 
 /// Values that EC2 takes of one filter.
 const MOST_VALUES: usize = 200;
@@ -70,9 +67,8 @@ pub(crate) enum Manner {
 
 /// The running EC2. Dropping it ends it.
 pub(crate) struct Ec2 {
-    address: SocketAddr,
+    listening: Listening,
     state: Arc<State>,
-    task: JoinHandle<()>,
 }
 
 struct State {
@@ -107,19 +103,14 @@ enum Reply {
 impl Ec2 {
     /// On a free port of 127.0.0.1; `sts` knows whose keys are good.
     pub(crate) async fn start(sts: Arc<Sts>) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let address = listener.local_addr().unwrap();
         let (asked, released) = (watch::Sender::default(), watch::Sender::default());
         let state = Arc::new(State { sts, facts: Mutex::default(), asked, released });
-        let task = tokio::spawn(serve(listener, {
-            let state = Arc::clone(&state);
-            move |request| exchange(Arc::clone(&state), request)
-        }));
-        Self { address, state, task }
+        let listening = Listening::start(&state, exchange).await;
+        Self { listening, state }
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.listening.url()
     }
 
     /// Starts an instance, or changes it.
@@ -184,12 +175,6 @@ impl Ec2 {
 
     fn edit<T>(&self, change: impl FnOnce(&mut Facts) -> T) -> T {
         self.state.edit(change)
-    }
-}
-
-impl Drop for Ec2 {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }
 

@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,13 +16,12 @@ use hyper::body::Incoming;
 use iam_bridge::demo::sts::Sts;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 use super::bucket::Bucket;
 use super::eks::unsigned;
-use super::services::{Reply, serve};
+use super::listening::Listening;
+use super::services::Reply;
 use super::{ACCOUNT, REGION};
 
 /// What is asked.
@@ -67,9 +65,8 @@ pub(crate) struct Call {
 
 /// The running EKS. Dropping it ends it.
 pub(crate) struct EksEntries {
-    address: SocketAddr,
+    listening: Listening,
     state: Arc<State>,
-    task: JoinHandle<()>,
 }
 
 struct State {
@@ -103,8 +100,6 @@ pub(crate) const CLUSTER: &str = "prod";
 impl EksEntries {
     /// On a free port of 127.0.0.1; `sts` knows whose keys are good.
     pub(crate) async fn start(sts: Arc<Sts>) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let address = listener.local_addr().unwrap();
         let facts = Facts {
             account: ACCOUNT.to_owned(),
             mode: Some("API_AND_CONFIG_MAP"),
@@ -120,15 +115,12 @@ impl EksEntries {
         };
         let (asked, released) = (watch::Sender::default(), watch::Sender::default());
         let state = Arc::new(State { sts, facts: Mutex::new(facts), asked, released });
-        let task = tokio::spawn(serve(listener, {
-            let state = Arc::clone(&state);
-            move |request| exchange(Arc::clone(&state), request)
-        }));
-        Self { address, state, task }
+        let listening = Listening::start(&state, exchange).await;
+        Self { listening, state }
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.listening.url()
     }
 
     /// Makes an entry of type STANDARD for a role of the account, or changes it.
@@ -249,12 +241,6 @@ impl EksEntries {
 
     fn edit<T>(&self, change: impl FnOnce(&mut Facts) -> T) -> T {
         self.state.edit(change)
-    }
-}
-
-impl Drop for EksEntries {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }
 

@@ -6,7 +6,6 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -16,11 +15,9 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use iam_bridge::demo::sts::Sts;
 use percent_encoding::percent_decode_str;
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 
 use super::ec2::Manner;
-use super::services::serve;
+use super::listening::Listening;
 
 /// The region that signatures of the partition `aws` name.
 const REGION: &str = "us-east-1";
@@ -86,9 +83,8 @@ impl Known {
 
 /// The running IAM. Dropping it ends it.
 pub(crate) struct Iam {
-    address: SocketAddr,
+    listening: Listening,
     state: Arc<State>,
-    task: JoinHandle<()>,
 }
 
 struct State {
@@ -110,18 +106,13 @@ struct Facts {
 impl Iam {
     /// On a free port of 127.0.0.1; `sts` knows whose keys are good.
     pub(crate) async fn start(sts: Arc<Sts>) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let address = listener.local_addr().unwrap();
         let state = Arc::new(State { sts, facts: Mutex::default() });
-        let task = tokio::spawn(serve(listener, {
-            let state = Arc::clone(&state);
-            move |request| exchange(Arc::clone(&state), request)
-        }));
-        Self { address, state, task }
+        let listening = Listening::start(&state, exchange).await;
+        Self { listening, state }
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.listening.url()
     }
 
     /// Makes a principal, in place of one of its kind and name.
@@ -145,12 +136,6 @@ impl Iam {
     /// Calls taken so far, each with the name it asked for.
     pub(crate) fn asked(&self) -> Vec<String> {
         self.state.edit(|facts| facts.asked.clone())
-    }
-}
-
-impl Drop for Iam {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }
 

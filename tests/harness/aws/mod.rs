@@ -17,6 +17,7 @@ mod eks;
 pub(crate) mod eks_entries;
 pub(crate) mod iam;
 mod judge;
+mod listening;
 mod logins;
 mod metadata;
 mod services;

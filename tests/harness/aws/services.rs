@@ -1,7 +1,6 @@
 //! The services that are plain HTTP here: one listener, told apart by method and path.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -9,15 +8,12 @@ use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use iam_bridge::clock::{Clock, UnixSeconds};
 use iam_bridge::demo::sts::{Principal, Sts};
 use serde_json::Value;
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 
 use super::eks::{self, Cluster};
+use super::listening::Listening;
 use super::logins::{self, Ticket};
 use super::metadata::{self, Instance};
 
@@ -90,26 +86,20 @@ impl Reply {
 
 /// The listener. Dropping it ends it.
 pub(super) struct Services {
-    address: SocketAddr,
+    listening: Listening,
     state: Arc<State>,
-    task: JoinHandle<()>,
 }
 
 impl Services {
     pub(super) async fn start(sts: Arc<Sts>, clock: Clock) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let address = listener.local_addr().unwrap();
         let facts = Mutex::new(Facts { key_life: 3600, ..Facts::default() });
         let state = Arc::new(State { sts, clock, facts, calls: Mutex::default() });
-        let task = tokio::spawn(serve(listener, {
-            let state = Arc::clone(&state);
-            move |request| exchange(Arc::clone(&state), request)
-        }));
-        Self { address, state, task }
+        let listening = Listening::start(&state, exchange).await;
+        Self { listening, state }
     }
 
     pub(super) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.listening.url()
     }
 
     pub(super) const fn state(&self) -> &Arc<State> {
@@ -119,25 +109,6 @@ impl Services {
     pub(super) fn calls(&self, name: &str) -> usize {
         let calls = self.state.calls.lock().unwrap_or_else(PoisonError::into_inner);
         calls.iter().filter(|call| **call == name).count()
-    }
-}
-
-impl Drop for Services {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-/// Answers every connection, by plain HTTP/1.1.
-pub(super) async fn serve<A, R>(listener: TcpListener, answer: A)
-where
-    A: Fn(Request<Incoming>) -> R + Clone + Send + 'static,
-    R: Future<Output = Result<Response<Full<Bytes>>, Infallible>> + Send + 'static,
-{
-    while let Ok((stream, _)) = listener.accept().await {
-        let _ = stream.set_nodelay(true);
-        let service = service_fn(answer.clone());
-        tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
     }
 }
 
