@@ -2,7 +2,7 @@
 
 use crate::document::{Node, Value, known};
 use crate::rbac::AccessPolicy;
-use crate::sources::keys::AWS_AUTH_KEYS;
+use crate::sources::keys::{DYNAMIC_KEYS, holds_mappings, is_aws_auth_data};
 
 /// What stands in a document, or in an item of a list.
 #[derive(Clone, Copy, Debug)]
@@ -40,8 +40,6 @@ pub(super) const ENTRY_KIND: &str = "AccessEntry";
 /// API group of that kind; others have a kind of this name too.
 const ENTRY_GROUP: &str = "iam-bridge.dev";
 const CONFIG_MAP: &str = "ConfigMap";
-/// Keys that only a dynamic file has besides its mappings.
-const DYNAMIC_KEYS: [&str; 3] = ["LastUpdatedDateTime", "ClusterId", "Version"];
 
 /// The kind of a document.
 pub(super) fn kind_of(root: Node<'_>) -> Kind<'_> {
@@ -58,14 +56,9 @@ pub(super) fn looks_like_config(root: Node<'_>) -> bool {
     ["clusterID", "server"].into_iter().any(|key| root.member(key).is_some())
 }
 
-/// A scalar's text under a key.
-pub(super) fn text<'d>(node: Node<'d>, key: &str) -> Option<&'d str> {
-    node.member(key).and_then(Node::scalar).map(|scalar| scalar.text)
-}
-
 fn object<'d>(node: Node<'d>, told: Option<&'d str>) -> Option<Kind<'d>> {
-    let api_version = text(node, "apiVersion");
-    let kind = match (text(node, "kind"), told) {
+    let api_version = node.text_of("apiVersion");
+    let kind = match (node.text_of("kind"), told) {
         (Some(kind), _) if api_version.is_some() || told.is_some() => kind,
         (_, Some(told)) => told,
         (Some(_) | None, None) => return None,
@@ -87,12 +80,12 @@ fn object<'d>(node: Node<'d>, told: Option<&'d str>) -> Option<Kind<'d>> {
 }
 
 fn is_aws_auth(map: Node<'_>) -> bool {
-    let name = map.member("metadata").and_then(|metadata| text(metadata, "name"));
+    let name = map.member("metadata").and_then(|metadata| metadata.text_of("name"));
     name == Some("aws-auth") || map.member("data").is_some_and(holds_mappings)
 }
 
 fn policy_of(role: Node<'_>) -> Option<AccessPolicy> {
-    let name = role.member("metadata").and_then(|metadata| text(metadata, "name"))?;
+    let name = role.member("metadata").and_then(|metadata| metadata.text_of("name"))?;
     AccessPolicy::ALL.into_iter().find(|policy| policy.object_name() == name)
 }
 
@@ -113,18 +106,13 @@ fn is_printed(root: Node<'_>) -> bool {
 
 fn defines_mappings(definition: Node<'_>) -> bool {
     let names = definition.member("spec").and_then(|spec| spec.member("names"));
-    let group = definition.member("spec").and_then(|spec| text(spec, "group"));
-    group == Some(GROUP) && names.and_then(|names| text(names, "kind")) == Some(MAPPING_KIND)
-}
-
-fn holds_mappings(node: Node<'_>) -> bool {
-    AWS_AUTH_KEYS.into_iter().any(|key| node.member(key).is_some())
+    let group = definition.member("spec").and_then(|spec| spec.text_of("group"));
+    group == Some(GROUP) && names.and_then(|names| names.text_of("kind")) == Some(MAPPING_KIND)
 }
 
 /// A document that is no object of Kubernetes.
 fn file(root: Node<'_>) -> Kind<'_> {
     let has = |key: &str| root.member(key).is_some();
-    let is_text = |key: &str| root.member(key).and_then(Node::scalar).is_some_and(|scalar| !scalar.is_null());
     if looks_like_config(root) {
         return Kind::ServerConfig;
     }
@@ -141,8 +129,7 @@ fn file(root: Node<'_>) -> Kind<'_> {
         return Kind::BackendModeFile;
     }
     if holds_mappings(root) {
-        let is_data = AWS_AUTH_KEYS.into_iter().any(is_text) && !DYNAMIC_KEYS.into_iter().any(has);
-        return if is_data { Kind::AwsAuth } else { Kind::DynamicFile };
+        return if is_aws_auth_data(root) { Kind::AwsAuth } else { Kind::DynamicFile };
     }
     let is_empty_dynamic_file = match root.value() {
         Value::Map(members) => {

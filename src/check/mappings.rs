@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::compat::{self, Reader};
-use super::kind::text;
 use super::{Found, Sheet, Table, lint};
 use crate::diagnostic::Severity;
 use crate::document::{Faults, Format, Node, Place, Value, known, nearest};
@@ -50,7 +49,7 @@ fn metadata(node: Node<'_>, faults: &mut Faults) {
     let place = Place::Key(&Place::Root, "metadata");
     for (key, expected) in [("name", "aws-auth"), ("namespace", "kube-system")] {
         let Some(value) = metadata.member(key) else { continue };
-        if text(metadata, key).is_some_and(|value| value != expected) {
+        if metadata.text_of(key).is_some_and(|value| value != expected) {
             let what = "the server reads the ConfigMap `aws-auth` of namespace `kube-system`, and this is another";
             let cure = format!("write `{key}: {expected}`");
             faults.warning(value.at(), &Place::Key(&place, key), "other-config-map", what.to_owned(), &cure);

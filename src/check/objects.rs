@@ -7,7 +7,6 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::compat::{self, Reader};
-use super::kind::text;
 use super::{Found, Sheet, Table, lint};
 use crate::diagnostic::{Diagnostic, Position, Severity};
 use crate::document::{Faults, Node, Place, Plain, Value, known, nearest};
@@ -90,10 +89,10 @@ pub(super) fn conclude(sheet: &Sheet<'_>, found: &mut Found) {
 }
 
 fn version(node: Node<'_>, faults: &mut Faults) {
-    let Some(version) = node.member("apiVersion").filter(|_| text(node, "apiVersion") != Some(API_VERSION)) else {
+    let Some(version) = node.member("apiVersion").filter(|_| node.text_of("apiVersion") != Some(API_VERSION)) else {
         return;
     };
-    let what = format!("`{}` is no version of this kind", text(node, "apiVersion").unwrap_or_default());
+    let what = format!("`{}` is no version of this kind", node.text_of("apiVersion").unwrap_or_default());
     let place = Place::Key(&Place::Root, "apiVersion");
     faults.error(version.at(), &place, "bad-api-version", what, &format!("write `{API_VERSION}`"));
 }

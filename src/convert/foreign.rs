@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use super::kind::text;
 use crate::diagnostic::Severity;
 use crate::document::{Faults, Node, Place, Value, cure_for_unknown};
 use crate::mapping::{
@@ -57,7 +56,7 @@ pub(super) fn ack(node: Node<'_>, faults: &mut Faults) -> Option<(Box<AccessEntr
         faults.error(node.at(), &place, "no-spec", what, "write `spec:` with `principalARN:` below it");
         return None;
     };
-    let name = node.member("metadata").and_then(|metadata| text(metadata, "name")).map(str::to_owned);
+    let name = node.member("metadata").and_then(|metadata| metadata.text_of("name")).map(str::to_owned);
     Some((Box::new(entry(spec, &ACK, node, &place, faults)?), name))
 }
 
@@ -85,7 +84,7 @@ pub(super) fn eksctl(
         if !texts.knows(item, &here, faults) {
             continue;
         }
-        if let Some(service) = text(item, "serviceName") {
+        if let Some(service) = item.text_of("serviceName") {
             let what = format!("`serviceName: {service}` stands for mappings of eksctl's own");
             faults.error(item.at(), &here, "service-mapping", what, "take them from the aws-auth of the cluster");
         } else if let Some(id) = texts.text(item, "account", &here, faults) {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::foreign;
-use super::kind::{Kind, kind_of, text};
+use super::kind::{Kind, kind_of};
 use super::line::{Line, What, Written};
 use crate::diagnostic::{Diagnostic, Position, Severity};
 use crate::document::{self, Document, Faults, Format, Node, Place, Value, cure_for_unknown};
@@ -190,10 +190,10 @@ impl Intake {
         let Some(server) = root.member("server").filter(|_| matches!(kind_of(root, None), Kind::ServerConfig)) else {
             return;
         };
-        if let Some(partition) = text(server, "partition").and_then(|text| text.parse().ok()) {
+        if let Some(partition) = server.text_of("partition").and_then(|text| text.parse().ok()) {
             self.settings.partition = partition;
         }
-        if text(server, "rolePaths").is_some_and(|text| text.eq_ignore_ascii_case("ignore")) {
+        if server.text_of("rolePaths").is_some_and(|text| text.eq_ignore_ascii_case("ignore")) {
             self.settings.role_paths = RolePaths::Ignore;
         }
         let modes = server.member("backendMode");
@@ -369,12 +369,13 @@ impl Sheet<'_> {
 fn bound_users(binding: Node<'_>, users: &mut BTreeMap<String, Vec<String>>) {
     let Some(Value::List(subjects)) = binding.member("subjects").map(Node::value) else { return };
     let metadata = binding.member("metadata");
-    let of = |key| metadata.and_then(|metadata| text(metadata, key));
+    let of = |key| metadata.and_then(|metadata| metadata.text_of(key));
     let name = match (of("namespace"), of("name").unwrap_or_default()) {
         (Some(namespace), name) => format!("RoleBinding {namespace}/{name}"),
         (None, name) => format!("ClusterRoleBinding {name}"),
     };
-    for user in subjects.filter(|subject| text(*subject, "kind") == Some("User")).filter_map(|user| text(user, "name"))
+    for user in
+        subjects.filter(|subject| subject.text_of("kind") == Some("User")).filter_map(|user| user.text_of("name"))
     {
         users.entry(user.to_owned()).or_default().push(name.clone());
     }

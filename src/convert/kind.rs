@@ -1,7 +1,7 @@
 //! What a document is, told by its content.
 
 use crate::document::{Node, Value};
-use crate::sources::keys::AWS_AUTH_KEYS;
+use crate::sources::keys::{holds_mappings, is_aws_auth_data};
 
 /// What stands in a document, or in an item of a list.
 #[derive(Clone, Copy, Debug)]
@@ -28,14 +28,12 @@ pub(super) enum Kind<'d> {
     ServerConfig,
 }
 
-/// Keys that only a dynamic file has besides its mappings.
-const DYNAMIC_KEYS: [&str; 3] = ["LastUpdatedDateTime", "ClusterId", "Version"];
 /// Keys of what the AWS CLI prints of access entries.
 const PRINTED_KEYS: [&str; 4] = ["accessEntry", "accessEntries", "associatedAccessPolicies", "principalArn"];
 
 /// The kind of a document, or of an item of a list whose items are `told` to be of a kind.
 pub(super) fn kind_of<'d>(node: Node<'d>, told: Option<&'d str>) -> Kind<'d> {
-    let Some(kind) = text(node, "kind").or(told) else { return file(node) };
+    let Some(kind) = node.text_of("kind").or(told) else { return file(node) };
     if let Some(items) = node.member("items")
         && matches!(items.value(), Value::List(_))
         && let Some(of) = kind.strip_suffix("List")
@@ -47,7 +45,7 @@ pub(super) fn kind_of<'d>(node: Node<'d>, told: Option<&'d str>) -> Kind<'d> {
             Kind::List(items, Some(of).filter(|of| !of.is_empty()))
         };
     }
-    let group = text(node, "apiVersion").and_then(|version| version.split('/').next());
+    let group = node.text_of("apiVersion").and_then(|version| version.split('/').next());
     match (kind, group) {
         ("ConfigMap", _) => Kind::AwsAuth,
         ("IAMIdentityMapping", _) => Kind::IamIdentityMapping,
@@ -59,15 +57,9 @@ pub(super) fn kind_of<'d>(node: Node<'d>, told: Option<&'d str>) -> Kind<'d> {
     }
 }
 
-/// A scalar's text under a key.
-pub(super) fn text<'d>(node: Node<'d>, key: &str) -> Option<&'d str> {
-    node.member(key).and_then(Node::scalar).map(|scalar| scalar.text)
-}
-
 /// A document that is no object of Kubernetes.
 fn file(root: Node<'_>) -> Kind<'_> {
     let has = |key: &str| root.member(key).is_some();
-    let holds_mappings = |node: Node<'_>| AWS_AUTH_KEYS.into_iter().any(|key| node.member(key).is_some());
     let is_printed = |node: Node<'_>| PRINTED_KEYS.into_iter().any(|key| node.member(key).is_some());
     match root.value() {
         // Several outputs of the AWS CLI, as `jq -s .` gathers them.
@@ -84,9 +76,7 @@ fn file(root: Node<'_>) -> Kind<'_> {
     } else if root.member("data").is_some_and(holds_mappings) {
         Kind::AwsAuth
     } else if holds_mappings(root) {
-        let is_text = |key: &str| root.member(key).and_then(Node::scalar).is_some_and(|scalar| !scalar.is_null());
-        let is_data = AWS_AUTH_KEYS.into_iter().any(is_text) && !DYNAMIC_KEYS.into_iter().any(has);
-        if is_data { Kind::AwsAuth } else { Kind::DynamicFile }
+        if is_aws_auth_data(root) { Kind::AwsAuth } else { Kind::DynamicFile }
     } else {
         Kind::Other("")
     }

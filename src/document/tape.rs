@@ -186,6 +186,12 @@ impl<'d> Node<'d> {
         }
     }
 
+    /// The text of the scalar under a map's key.
+    #[must_use]
+    pub fn text_of(self, key: &str) -> Option<&'d str> {
+        self.member(key).and_then(Self::scalar).map(|scalar| scalar.text)
+    }
+
     /// Name of its kind, for messages.
     #[must_use]
     pub fn kind(self) -> &'static str {

@@ -8,6 +8,8 @@ use crate::document::{Document, Faults, Node, Place, Plain, Value};
 
 /// Keys of the data that are read.
 pub const AWS_AUTH_KEYS: [&str; 3] = ["mapRoles", "mapUsers", "mapAccounts"];
+/// Keys that only a dynamic file has besides its mappings.
+pub const DYNAMIC_KEYS: [&str; 3] = ["LastUpdatedDateTime", "ClusterId", "Version"];
 
 /// One value of the data, and where it stands.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -140,4 +142,17 @@ fn behind(line: &str, columns: u32, is_first: bool) -> Option<&str> {
     let (end, _) = line.char_indices().chain([(line.len(), '\0')]).nth(count)?;
     let (before, inner) = line.split_at_checked(end)?;
     (is_first || before.chars().all(|character| character == ' ')).then_some(inner)
+}
+
+/// Whether a map has a key of mappings.
+#[must_use]
+pub fn holds_mappings(node: Node<'_>) -> bool {
+    AWS_AUTH_KEYS.into_iter().any(|key| node.member(key).is_some())
+}
+
+/// Whether a map of mappings is the data of `aws-auth`, whose values are texts, and not a dynamic file.
+#[must_use]
+pub fn is_aws_auth_data(root: Node<'_>) -> bool {
+    let is_text = |key: &str| root.member(key).and_then(Node::scalar).is_some_and(|scalar| !scalar.is_null());
+    AWS_AUTH_KEYS.into_iter().any(is_text) && !DYNAMIC_KEYS.into_iter().any(|key| root.member(key).is_some())
 }

@@ -31,7 +31,8 @@ pub use accounts::{parse_accounts, warn_of_lost_digits};
 pub use append::{AppendError, append_entry};
 pub use aws_auth::{AwsAuth, AwsAuthPart, parse_aws_auth};
 pub use aws_auth_text::{
-    AWS_AUTH_KEYS, AwsAuthText, AwsAuthValue, Within, aws_auth_of_data, aws_auth_of_document, aws_auth_of_node,
+    AWS_AUTH_KEYS, AwsAuthText, AwsAuthValue, DYNAMIC_KEYS, Within, aws_auth_of_data, aws_auth_of_document,
+    aws_auth_of_node, holds_mappings, is_aws_auth_data,
 };
 pub use backend_mode::{BackendModeFile, ModeNeeds, parse_backend_mode_file};
 pub use deny::parse_deny;
