@@ -55,10 +55,11 @@ impl Outlet {
     /// one of which must follow.
     pub(super) fn publish(&mut self, table: MappingTable, origin: &dyn Display) {
         let entries = table.len();
+        // Whoever sees the table sees what the metrics say of it.
+        self.metrics.source_loaded(self.kind.as_str(), entries);
         self.table.publish(table);
         self.published = true;
         tracing::info!(mapping.source = %self.kind, mapping.origin = %origin, entries, "mappings loaded");
-        self.metrics.source_loaded(self.kind.as_str(), entries);
     }
 
     /// Tells what the newest input holds that is dropped (errors) or probably not meant (warnings): once, not again
